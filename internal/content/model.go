@@ -12,6 +12,9 @@ type Model struct {
 	Key string
 	// Path is the model file, for messages.
 	Path string
+	// Document is the model file as it was read, for the places of problems; nil
+	// where there was none.
+	Document *Document
 	// Languages of localized values, the fallback order; may be empty.
 	Languages   []Language
 	Collections []*Collection

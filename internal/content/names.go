@@ -26,7 +26,7 @@ var recordFields = words(`key id collection path title document valid stale unco
 	createdAt createdBy updatedAt updatedBy history lastChange blame versions proposals`)
 
 // filterWords are what a filter says beside the fields.
-var filterWords = words(`and or not`)
+var filterWords = words(`and or not isNull`)
 
 // reservedTypes are the types of the engine, now and as DESIGN has them.
 var reservedTypes = words(`String Int Float Boolean ID Long Date DateTime URI Email JSON Revision Language
@@ -35,7 +35,7 @@ var reservedTypes = words(`String Int Float Boolean ID Long Date DateTime URI Em
 	StringListFilter IntListFilter LongListFilter FloatListFilter BooleanListFilter DateListFilter DateTimeListFilter
 	URIListFilter EmailListFilter IDListFilter JSONFilter JSONListFilter CountFilter
 	Change ChangeConnection ChangeEdge ChangeKind PublicationStep PublicationStepConnection PublicationStepEdge RecordDiff RecordDiffConnection
-	RecordRef FieldChange FieldBlame WordDiff Commit Signature Approval Person IdentitySource PullRequest Problem Rewrite RecordVersion
+	RecordRef FieldChange FieldBlame WordDiff Commit Signature Approval Person IdentitySource PullRequest Problem Rewrite RecordVersion View
 	Proposal ProposalConnection ProposalState Check Review Comment Conflict SearchResult SearchConnection SearchHit Highlight`)
 
 // reservedRoots are the root fields of the engine.

@@ -70,6 +70,36 @@ func (p PathPattern) Match(file string) (ID, bool) {
 	}
 }
 
+// Overlaps reports whether there is a path that both p and q match.
+func (p PathPattern) Overlaps(q PathPattern) bool {
+	if len(p.segments) != len(q.segments) {
+		return false
+	}
+	for i := range p.segments {
+		if !p.overlaps(q, i) {
+			return false
+		}
+	}
+	return true
+}
+
+// overlaps reports whether both can have the same name at depth i.
+func (p PathPattern) overlaps(q PathPattern, i int) bool {
+	if i == p.at && i == q.at {
+		return meets(p.prefix, q.prefix, strings.HasPrefix) && meets(p.suffix, q.suffix, strings.HasSuffix)
+	}
+	if i == q.at {
+		p, q = q, p
+	}
+	if q.segments[i] == "*" {
+		return true
+	}
+	_, ok := p.segment(i, q.segments[i])
+	return ok
+}
+
+func meets(a, b string, begins func(s, affix string) bool) bool { return begins(a, b) || begins(b, a) }
+
 // Segment reports whether name can stand at depth i (0 is the root folder) of a
 // matching path; a tree walk needs to descend only where it can.
 func (p PathPattern) Segment(i int, name string) bool {

@@ -1,0 +1,244 @@
+package gitrepo
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// contents are files of every kind that line endings tell apart.
+var contents = map[string]string{
+	"empty":             "",
+	"lf":                "a\nb\n",
+	"crlf":              "a\r\nb\r\n",
+	"mixed":             "a\r\nb\nc\r\n",
+	"no last line end":  "a\r\nb",
+	"lone cr":           "a\rb\r\n",
+	"cr at the end":     "a\r\nb\r",
+	"cr cr lf":          "a\r\r\n",
+	"zero byte":         "a\r\n\x00b\r\n",
+	"control":           "a\r\n\x01\x02b\r\n",
+	"few controls":      strings.Repeat("x", 300) + "\x01\r\n",
+	"dos end of file":   "a\r\n\x1a",
+	"dos end, control":  "a\r\n\x01\x1a",
+	"utf-8":             "päivä\r\n",
+	"escapes and feeds": "\x1b[1m\f\b\t\r\n",
+	"delete":            "a\x7f\r\n",
+	"utf-16":            "\xff\xfea\x00\r\x00\n\x00",
+}
+
+func checkClean(t *testing.T, g *git, r *Repo, paths []string) {
+	t.Helper()
+	a, err := r.Attributes(background)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range paths {
+		for kind, content := range contents {
+			want := Hash(g.feed(content, "hash-object", "--stdin", "--path="+path))
+			if got := HashBlob(a.Clean(path, []byte(content))); got != want {
+				t.Errorf("%s, %s: %q is cleaned to %q", path, kind, content, a.Clean(path, []byte(content)))
+			}
+		}
+	}
+}
+
+func TestCleanIsWhatGitAdds(t *testing.T) {
+	for _, tt := range []struct {
+		name       string
+		config     string
+		attributes string
+	}{
+		{"nothing said", "", ""},
+		{"autocrlf", "autocrlf = true", ""},
+		{"autocrlf input", "autocrlf = input", ""},
+		{"autocrlf false", "autocrlf = false", ""},
+		{"eol alone", "eol = crlf", ""},
+		{"text", "", "* text"},
+		{"text auto", "", "* text=auto"},
+		{"text auto, eol crlf", "eol = crlf", "* text=auto eol=crlf"},
+		{"text auto, eol lf", "", "* text=auto eol=lf"},
+		{"not text, autocrlf", "autocrlf = true", "* -text"},
+		{"binary, autocrlf", "autocrlf = true", "* binary"},
+		{"eol lf", "", "* eol=lf"},
+		{"eol crlf", "", "* eol=crlf"},
+		{"eol odd", "", "* eol=mac"},
+		{"not text, eol", "", "* -text eol=lf"},
+		{"unspecified over text", "", "* text\n* !text"},
+		{"unspecified, autocrlf", "autocrlf = input", "* -text\n* !text"},
+		{"text of no sense", "autocrlf = true", "* text=klingon"},
+		{"old crlf", "", "* crlf"},
+		{"old crlf not", "autocrlf = true", "* -crlf"},
+		{"old crlf input", "", "* crlf=input"},
+		{"text over old crlf", "", "* text=auto crlf"},
+		{"a macro", "", "[attr]prose text eol=lf\n* prose"},
+		{"a macro not set", "autocrlf = true", "[attr]prose text eol=lf\n* -prose"},
+		{"binary taken back", "autocrlf = true", "* binary\n* text"},
+		{"binary taken back by name", "autocrlf = true", "* binary\n* -binary text=auto"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			g := newGit(t)
+			atHome(t, g)
+			if key, value, ok := strings.Cut(tt.config, " = "); ok {
+				g.run("config", "core."+key, value)
+			}
+			g.write(".gitattributes", tt.attributes+"\n")
+			checkClean(t, g, g.open(), []string{"a.json"})
+		})
+	}
+}
+
+func TestAttributesOfEachFolder(t *testing.T) {
+	g := newGit(t)
+	atHome(t, g)
+	home := g.in(filepath.Dir(g.dir))
+	home.write(".config/git/attributes", "*.outer text\n[attr]mine text\n")
+	g.write(".gitattributes", "\xef\xbb\xbf*.json text=auto\n/top.txt text\nrecords/**/*.md text\n*.bin -text\n*.mine mine\n[attr]sub text\n\"quoted \\303\\244.txt\" text\n")
+	g.write("records/.gitattributes", "*.json -text\nfiles/* text\n[attr]notallowed text\n*.na notallowed\n*.sub sub\n")
+	g.write("records/files/.gitattributes", "*.json text\n")
+	g.write(".git/info/attributes", "records/forced.json text\n*.info text\n")
+	if err := os.Symlink(filepath.Join(g.dir, ".gitattributes"), filepath.Join(g.dir, "records", "sym")); err != nil {
+		t.Fatal(err)
+	}
+	g.write("linked/keep", "")
+	g.write("all-text", "* text\n")
+	if err := os.Symlink("../all-text", filepath.Join(g.dir, "linked", ".gitattributes")); err != nil {
+		t.Fatal(err)
+	}
+	checkClean(t, g, g.open(), []string{
+		"a.json", "records/a.json", "records/files/a.json", "records/files/a.bin", "records/forced.json", "top.txt", "sub/top.txt",
+		"records/a.md", "records/x/y/a.md", "x/records/a.md", "a.outer", "deep/a.mine", "x.info", "records/x.na", "records/x.sub",
+		"quoted ä.txt", "linked/x", "a.bin",
+	})
+	g.run("config", "core.attributesFile", "~/other")
+	home.write("other", "*.other text\n")
+	checkClean(t, g, g.open(), []string{"a.outer", "a.other"})
+	g.run("config", "core.ignoreCase", "true")
+	checkClean(t, g, g.open(), []string{"A.OTHER", "RECORDS/FORCED.json"})
+}
+
+// Git leaves alone what was stored with CRLF when it judges by the bytes.
+func TestCleanKeepsWhatIsStored(t *testing.T) {
+	g := newGit(t)
+	atHome(t, g)
+	for kind, content := range contents {
+		g.write("records/"+kind, content)
+	}
+	g.run("add", "-A")
+	g.run("commit", "-q", "-m", "as they are")
+	g.write(".gitattributes", "* text=auto\nforced* text\n")
+	r := g.open()
+	a, err := r.Attributes(background)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for kind := range contents {
+		for other, content := range contents {
+			path := "records/" + kind
+			g.write(path, content)
+			g.run("add", path)
+			want := Hash(strings.Fields(g.run("ls-files", "-s", path))[1])
+			if got := HashBlob(a.Clean(path, []byte(content))); got != want {
+				t.Errorf("%s over %s: cleaned to %q", other, kind, a.Clean(path, []byte(content)))
+			}
+			g.run("reset", "-q", "--", path)
+		}
+	}
+	bare := filepath.Join(filepath.Dir(g.dir), "bare")
+	g.run("clone", "-q", "--bare", g.dir, bare)
+	if _, err := openAt(t, bare).Attributes(background); err == nil {
+		t.Error("attributes of a bare repository")
+	}
+}
+
+func TestAttributesAreASnapshot(t *testing.T) {
+	g := newGit(t)
+	atHome(t, g)
+	g.write(".gitattributes", "* text\n")
+	r := g.open()
+	before := must(r.Attributes(background))
+	var wg sync.WaitGroup
+	for i := range 4 {
+		wg.Go(func() {
+			for j := range 200 {
+				if got := string(before.Clean(fmt.Sprintf("d%d/%d.json", j%7, i), []byte("a\r\n"))); got != "a\n" {
+					t.Errorf("got %q", got)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	g.write(".gitattributes", "* -text\n")
+	if got := string(before.Clean("a.json", []byte("a\r\n"))); got != "a\n" {
+		t.Errorf("the snapshot changed: %q", got)
+	}
+	if got := string(must(r.Attributes(background)).Clean("a.json", []byte("a\r\n"))); got != "a\r\n" {
+		t.Errorf("a new snapshot is old: %q", got)
+	}
+}
+
+var patterns = []string{
+	"*", "**", "*.json", "a*", "?", "a?c", "abc", "a/b", "/a", "/a/b", "a/*", "a/**", "**/c", "a/**/c", "**/b/**", "a/**b", "a**/c", "***", "*/c",
+	"[abc]", "[!abc]", "[^abc]", "[a-c].json", "[]a]", "[a-]", "[]", "[", "[a", "[[:digit:]]*", "[[:alpha:][:digit:]]", "[[:klingon:]]", "[!]a-]",
+	`\*`, `a\b`, `\a`, `a\`, "a.b/", "b/", "*b*", "*a*b*c*", "a/b/c/**", "**/", "/**", "a/**/**/c", "a//b", "x[/]y", `[\]]`, "[a-c-e]", "ä*", "!a", "[[-a]",
+	"**a", "a**", "**/**", "a/[!x]/c", "a?b", "A*", "*.JSON",
+}
+
+var targets = []string{
+	"a", "b", "abc", "a.json", "c.json", "a/b", "a/c", "a/b/c", "a/x/c", "a/b/x/c", "x/a/b", "b/c", "1a", "1", "-", "]", "[", "*", `a\b`, "ab", "a/b/c/d/e",
+	"xay", "x/y", "äiti", "a.b", "!a", "aab", "a/bb/c", "z/abc", "a-b", "A.JSON", "Abc",
+}
+
+func TestPatternsAreGits(t *testing.T) {
+	for _, fold := range []string{"false", "true"} {
+		g := newGit(t)
+		atHome(t, g)
+		g.run("config", "core.ignoreCase", fold)
+		var b strings.Builder
+		for i, p := range patterns {
+			if p[0] != '!' {
+				fmt.Fprintf(&b, "%s p%d\n", p, i)
+			}
+		}
+		g.write(".gitattributes", b.String())
+		want := map[string]bool{}
+		for _, target := range targets {
+			fields := strings.Split(g.run("check-attr", "-z", "-a", "--", target), "\x00")
+			for i := 0; i+2 < len(fields); i += 3 {
+				want[target+" "+fields[i+1]] = fields[i+2] == "set"
+			}
+		}
+		a := must(g.open().Attributes(background))
+		for _, target := range targets {
+			said := a.states(target)
+			for i, p := range patterns {
+				name := fmt.Sprint("p", i)
+				if got := said[name] == attrYes; got != want[target+" "+name] {
+					t.Errorf("ignoreCase %s: %q matches %q: %v", fold, p, target, got)
+				}
+			}
+		}
+	}
+}
+
+// A pattern cannot make a match take long.
+func TestPatternOfManyStars(t *testing.T) {
+	pattern := strings.Repeat("a*", 60) + "b"
+	if wildmatch(pattern, strings.Repeat("a", 4000), 0) {
+		t.Error("matches")
+	}
+}
+
+func TestAttributeLines(t *testing.T) {
+	for _, line := range []string{
+		"", "   ", "# text", "!a text", "a -", "a =x", "a --text", "a te/xt", "[attr]bad/name x", "dir/ text", "/ text",
+		strings.Repeat("a", 2041) + " text=1", `"unclosed text`,
+	} {
+		if r, ok := parseRule(line, true); ok && line != `"unclosed text` {
+			t.Errorf("%.40q says %+v", line, r)
+		}
+	}
+}

@@ -1,0 +1,172 @@
+package gitrepo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// lockPatience is how long another writer's lock is waited for.
+const lockPatience = 2 * time.Second
+
+// errChanged says that a ref is not what it was when its change was decided on.
+var errChanged = errors.New("changed by another process")
+
+// setRef makes a ref name an object, if it is still what it was: the zero hash
+// when it must not be there.
+func (r *Repo) setRef(ctx context.Context, name string, was, id oid) error {
+	path := r.refPath(name)
+	if err := makeWay(path); err != nil {
+		return fmt.Errorf("write ref %s: %w", name, err)
+	}
+	err := replaceFile(ctx, path, func() (string, error) {
+		_, now, err := r.follow(name)
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			return "", err
+		}
+		if now != was {
+			return "", errChanged
+		}
+		return id.String() + "\n", nil
+	})
+	if err != nil {
+		return fmt.Errorf("write ref %s: %w", name, err)
+	}
+	return nil
+}
+
+// makeWay removes empty folders that lie where the file is to be: what is left
+// of refs below it that were deleted.
+func makeWay(path string) error {
+	if info, err := os.Lstat(path); err == nil && info.IsDir() {
+		if err := removeEmpty(path); err != nil {
+			return err
+		}
+	}
+	return os.MkdirAll(filepath.Dir(path), 0o755)
+}
+
+func removeEmpty(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if e.IsDir() {
+			if err := removeEmpty(filepath.Join(dir, e.Name())); err != nil {
+				return err
+			}
+		}
+	}
+	return os.Remove(dir)
+}
+
+// deleteRef removes a ref: from packed-refs first, lest it come back.
+func (r *Repo) deleteRef(ctx context.Context, name string) error {
+	packed := filepath.Join(r.commonDir, "packed-refs")
+	err := replaceFile(ctx, packed, func() (string, error) {
+		data, err := os.ReadFile(packed)
+		if err != nil && !missing(err) {
+			return "", err
+		}
+		text, found := withoutRef(string(data), name)
+		if !found {
+			return "", errUnchanged
+		}
+		return text, nil
+	})
+	if err == nil || errors.Is(err, errUnchanged) {
+		err = os.Remove(r.refPath(name))
+	}
+	if err != nil && !missing(err) {
+		return fmt.Errorf("delete ref %s: %w", name, err)
+	}
+	r.pruneFolders(name)
+	return nil
+}
+
+// withoutRef is packed-refs without a ref, and without the line on the tag's commit.
+func withoutRef(text, name string) (rest string, found bool) {
+	var b strings.Builder
+	skipping := false
+	for line := range strings.Lines(text) {
+		if skipping && line[0] == '^' {
+			continue
+		}
+		_, ref, _ := strings.Cut(strings.TrimRight(line, "\r\n"), " ")
+		if skipping = ref == name && line[0] != '#'; skipping {
+			found = true
+			continue
+		}
+		b.WriteString(line)
+	}
+	return b.String(), found
+}
+
+// pruneFolders removes the folders that a deleted ref leaves empty, up to
+// refs/heads and the like. Git may use them meanwhile: failure is no matter.
+func (r *Repo) pruneFolders(name string) {
+	for parts := strings.Split(name, "/"); len(parts) > 3; {
+		parts = parts[:len(parts)-1]
+		if os.Remove(r.refPath(strings.Join(parts, "/"))) != nil {
+			return
+		}
+	}
+}
+
+// setHead makes HEAD name a branch.
+func (r *Repo) setHead(ctx context.Context, branch string) error {
+	path := filepath.Join(r.gitDir, "HEAD")
+	err := replaceFile(ctx, path, func() (string, error) { return "ref: " + branch + "\n", nil })
+	if err != nil {
+		return fmt.Errorf("write HEAD: %w", err)
+	}
+	return nil
+}
+
+var errUnchanged = errors.New("nothing to change")
+
+// replaceFile holds path.lock, as Git does, while it decides on the new content
+// and puts it in place. It waits a little for another holder.
+func replaceFile(ctx context.Context, path string, content func() (string, error)) error {
+	lock, err := takeLock(ctx, path+".lock")
+	if err != nil {
+		return err
+	}
+	text, err := content()
+	if err == nil {
+		if _, err = lock.WriteString(text); err == nil {
+			err = lock.Sync()
+		}
+	}
+	err = errors.Join(err, lock.Close())
+	if err == nil {
+		err = os.Rename(lock.Name(), path)
+	}
+	if err != nil {
+		os.Remove(lock.Name())
+	}
+	return err
+}
+
+func takeLock(ctx context.Context, path string) (*os.File, error) {
+	for deadline := time.Now().Add(lockPatience); ; {
+		f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+		if !errors.Is(err, fs.ErrExist) {
+			return f, err
+		}
+		if time.Now().After(deadline) {
+			return nil, fmt.Errorf("%w: another process holds it; remove it if none is running", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
