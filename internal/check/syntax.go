@@ -1,0 +1,34 @@
+package check
+
+import (
+	"errors"
+
+	"github.com/koonti/koonti/internal/content"
+)
+
+// syntax is the problem of a text that is no strict JSON: rule "json/<fault>".
+func (f subject) syntax(err error) content.Problem {
+	var e *content.SyntaxError
+	if !errors.As(err, &e) {
+		e = &content.SyntaxError{Fault: content.FaultSyntax}
+	}
+	key := "json/" + string(e.Fault)
+	if e.Fault == content.FaultSyntax && e.Near == "" {
+		key = "json/syntax:end"
+	}
+	place := spot{e.Pointer, e.Offset, e.Fault != content.FaultTooLarge}
+	return f.problem(key, place, "", args{
+		"near": quoted(e.Near), "limit": number(content.MaxBytes >> 10), "depth": number(content.MaxDepth),
+	})
+}
+
+// TooLarge is the problem of a record whose file is over content.MaxBytes and
+// therefore was not read.
+func TooLarge(ref content.Ref, path string) content.Problem {
+	return subject{ref: ref, path: path}.syntax(&content.SyntaxError{Fault: content.FaultTooLarge})
+}
+
+// ModelMissing is the problem of a repository that has no model file at path.
+func ModelMissing(path string) content.Problem {
+	return subject{path: path}.problem("model/missing", spot{}, "", args{"path": quoted(path)})
+}

@@ -1,0 +1,260 @@
+package check
+
+import (
+	"cmp"
+	"math/big"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/koonti/koonti/internal/content"
+)
+
+// Whole checks what only shows over all records: references, uniqueness, and
+// attachments that exist. The problems are sorted, at most MaxProblems a record.
+// Of a stale record, whose text is not the file's, they have no line and column.
+func (c *Checker) Whole(s *content.Snapshot) []content.Problem {
+	w := &whole{model: c.model, snapshot: s, found: map[*content.Record][]content.Problem{}, hints: map[content.Ref]text{}}
+	for _, collection := range c.model.Collections {
+		set := s.Set(collection.Name)
+		for i := range collection.References {
+			w.references(set, &collection.References[i])
+		}
+		for _, at := range collection.Unique {
+			w.unique(set, at)
+		}
+		for _, a := range collection.Files {
+			w.files(set, a)
+		}
+	}
+	return w.problems()
+}
+
+// whole is one run of Whole.
+type whole struct {
+	model    *content.Model
+	snapshot *content.Snapshot
+	found    map[*content.Record][]content.Problem
+	order    []*content.Record
+	// hints are the suggestions made, by what is missing; lexicons what they are
+	// chosen from; compared bounds the work.
+	hints    map[content.Ref]text
+	lexicons map[content.CollectionName]*lexicon
+	compared int
+}
+
+// maxCompared is how many ids all suggestions together are compared with. Past it
+// problems have none; which ones that are is the same every time.
+const maxCompared = 500_000
+
+func (w *whole) problems() []content.Problem {
+	var all []content.Problem
+	for _, r := range w.order {
+		f := subject{ref: r.Ref, path: r.Path}
+		all = append(all, f.capped(w.found[r])...)
+	}
+	return content.SortProblems(all)
+}
+
+// note keeps a problem of r at the place where pattern found v. Finding the pointer
+// costs, so it is done for problems only.
+func (w *whole) note(r *content.Record, pattern content.Pattern, v *content.Value, key string, a args) {
+	if _, known := w.found[r]; !known {
+		w.order = append(w.order, r)
+	}
+	if len(w.found[r]) > 2*MaxProblems {
+		return
+	}
+	place := spot{}
+	if !r.Stale {
+		for at, found := range pattern.Find(r.Root) {
+			if found == v {
+				place = valueSpot(at, v)
+			}
+		}
+	}
+	f := subject{r.Ref, r.Path, r.Source}
+	w.found[r] = append(w.found[r], f.problem(key, place, "", a))
+}
+
+func (w *whole) references(set *content.Set, ref *content.Reference) {
+	target := w.snapshot.Set(ref.Target)
+	ids := make(map[content.ID]struct{}, target.Len())
+	for r := range target.All() {
+		ids[r.ID] = struct{}{}
+	}
+	for r := range set.All() {
+		for v := range ref.At.Values(r.Root) {
+			id, ok := v.RefID()
+			if ok {
+				if _, there := ids[id]; !there {
+					w.missing(r, ref, v, id)
+				}
+				continue
+			}
+			if !v.IsNull() && r.Valid {
+				w.note(r, ref.At, v, "reference/no-id", args{"value": same(shown(v))})
+			}
+		}
+	}
+}
+
+func (w *whole) missing(r *content.Record, ref *content.Reference, v *content.Value, id content.ID) {
+	w.note(r, ref.At, v, "reference/missing", args{
+		"id": quoted(string(id)), "what": absent(w.model.Collection(ref.Target)), "hint": w.hint(ref.Target, id),
+	})
+}
+
+// absent is how a record of c that is not there is spoken of: by the model's label
+// ("teemaa", "temat", "there is no theme"), in a language without one by the
+// collection's name.
+func absent(c *content.Collection) text {
+	label := text{cmp.Or(c.Absent["fi"], c.Label["fi"]), cmp.Or(c.Absent["sv"], c.Label["sv"]), c.Label["en"]}
+	named, plain := phrase("reference:label", args{"label": label}), phrase("reference:plain", args{"collection": quoted(string(c.Name))})
+	pick := func(label, named, plain string) string {
+		if label == "" {
+			return plain
+		}
+		return named
+	}
+	return text{pick(label.fi, named.fi, plain.fi), pick(label.sv, named.sv, plain.sv), pick(label.en, named.en, plain.en)}
+}
+
+// hint suggests an id of a collection.
+func (w *whole) hint(name content.CollectionName, id content.ID) text {
+	key := content.Ref{Collection: name, ID: id}
+	if t, done := w.hints[key]; done {
+		return t
+	}
+	if w.lexicons[name] == nil {
+		var ids []string
+		for r := range w.snapshot.Set(name).All() {
+			ids = append(ids, string(r.ID))
+		}
+		if w.lexicons == nil {
+			w.lexicons = map[content.CollectionName]*lexicon{}
+		}
+		w.lexicons[name] = newLexicon(ids)
+	}
+	t := noHint()
+	if l := w.lexicons[name]; w.compared+len(l.words) <= maxCompared {
+		w.compared += len(l.words)
+		t = l.hint(string(id))
+	}
+	w.hints[key] = t
+	return t
+}
+
+// unique finds values at one place that two records have. Each of them is told, and
+// of one other.
+func (w *whole) unique(set *content.Set, at content.Pattern) {
+	type holder struct {
+		record *content.Record
+		value  *content.Value
+	}
+	first := make(map[string]holder, set.Len())
+	told := map[string]bool{}
+	tell := func(h holder, other *content.Record) {
+		w.note(h.record, at, h.value, "unique/taken", args{
+			"value": same(shown(h.value)), "other": quoted(string(other.ID)), "path": quoted(other.Path),
+		})
+	}
+	for r := range set.All() {
+		for v := range at.Values(r.Root) {
+			if v.IsNull() {
+				continue
+			}
+			key := uniqueKey(v)
+			before, taken := first[key]
+			if !taken {
+				first[key] = holder{r, v}
+				continue
+			}
+			if !told[key] {
+				told[key] = true
+				tell(before, r)
+			}
+			tell(holder{r, v}, before.record)
+		}
+	}
+}
+
+// files checks that attachments exist.
+func (w *whole) files(set *content.Set, a content.Attachment) {
+	for r := range set.All() {
+		for v := range a.At.Values(r.Root) {
+			if v.Kind != content.String || v.Text == "" {
+				continue
+			}
+			if !inside(v.Text) {
+				w.note(r, a.At, v, "file/outside", args{"value": same(shown(v)), "folder": quoted(a.Folder)})
+				continue
+			}
+			if _, ok := w.snapshot.File(a.Folder + "/" + v.Text); !ok {
+				w.note(r, a.At, v, "file/missing", args{
+					"value": same(shown(v)), "folder": quoted(a.Folder), "hint": w.fileHint(a.Folder, v.Text),
+				})
+			}
+		}
+	}
+}
+
+// inside reports whether name stays in its folder.
+func inside(name string) bool {
+	return path.Clean(name) == name && name != "." && name != ".." && !strings.HasPrefix(name, "/") && !strings.HasPrefix(name, "../") &&
+		!strings.ContainsAny(name, "\\\x00")
+}
+
+func (w *whole) fileHint(folder, name string) text {
+	key := content.CollectionName("file " + folder)
+	ref := content.Ref{Collection: key, ID: content.ID(name)}
+	if t, done := w.hints[ref]; done {
+		return t
+	}
+	var names []string
+	for f := range w.snapshot.Files() {
+		if rest, ok := strings.CutPrefix(f.Path, folder+"/"); ok {
+			names = append(names, rest)
+		}
+	}
+	t := noHint()
+	if w.compared += len(names); w.compared <= maxCompared {
+		t = hint(name, names)
+	}
+	w.hints[ref] = t
+	return t
+}
+
+// uniqueKey is equal for values that are equal (content.Value.Equal): numbers are
+// normalised and members sorted.
+func uniqueKey(v *content.Value) string {
+	if v.Kind == content.String {
+		return "s" + v.Text
+	}
+	return "j" + string(appendUnique(nil, v))
+}
+
+func appendUnique(b []byte, v *content.Value) []byte {
+	switch v.Kind {
+	case content.Number:
+		if r, ok := new(big.Rat).SetString(v.Text); ok {
+			return append(b, r.RatString()...)
+		}
+	case content.List:
+		b = append(b, '[')
+		for i := range v.Kids {
+			b = append(appendUnique(b, &v.Kids[i]), ',')
+		}
+		return append(b, ']')
+	case content.Object:
+		kids := slices.Clone(v.Kids)
+		slices.SortFunc(kids, func(x, y content.Value) int { return cmp.Compare(x.Name, y.Name) })
+		b = append(b, '{')
+		for i := range kids {
+			b = append(content.AppendString(b, kids[i].Name), ':')
+			b = append(appendUnique(b, &kids[i]), ',')
+		}
+		return append(b, '}')
+	}
+	return v.AppendJSON(b)
+}
