@@ -1,0 +1,225 @@
+// Package catalog keeps the view that is served: it reads a commit or the work
+// tree, checks what is new in it, falls back to older versions of what is broken,
+// and swaps the finished view in with one atomic store. It watches for changes and
+// answers for other revisions. It knows nothing of HTTP or GraphQL.
+package catalog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+
+	"github.com/koonti/koonti/internal/content"
+	"github.com/koonti/koonti/internal/gitrepo"
+)
+
+// DefaultModel is where a repository keeps its model.
+const DefaultModel = "schema/model.json"
+
+// Config says what a catalog reads. Only Repo is required.
+type Config struct {
+	Repo *gitrepo.Repo
+	// Ref is the branch or tag served; "" is the work tree, or HEAD where the
+	// repository is bare.
+	Ref string
+	// Model is a model given from outside the repository, with its name for
+	// messages; nil reads DefaultModel from the repository.
+	Model *OutsideModel
+	// Quiet is how long no change may come before a burst is read, and QuietMost
+	// how long a burst may put that off; 20 ms and 250 ms.
+	Quiet, QuietMost time.Duration
+	// Hold is how long a work tree that Git is busy with is not read; 10 s.
+	Hold time.Duration
+	// Poll is how often all is looked at without a hint; 2 s.
+	Poll time.Duration
+	// Fetch is how often the remote is asked; 0 is never.
+	Fetch time.Duration
+	// Prepare, if set, is called with each new view before it is served, from the
+	// one writing goroutine.
+	Prepare func(*content.View)
+	// Logger takes what happens; nil drops it.
+	Logger *slog.Logger
+	// Now is the clock; time.Now.
+	Now func() time.Time
+}
+
+// OutsideModel is a model file that is not part of the repository served.
+type OutsideModel struct{ Name, Source string }
+
+func (c Config) withDefaults() Config {
+	c.Quiet = orElse(c.Quiet, 20*time.Millisecond)
+	c.QuietMost = orElse(c.QuietMost, 250*time.Millisecond)
+	c.Hold = orElse(c.Hold, 10*time.Second)
+	c.Poll = orElse(c.Poll, 2*time.Second)
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	return c
+}
+
+func orElse(d, otherwise time.Duration) time.Duration {
+	if d == 0 {
+		return otherwise
+	}
+	return d
+}
+
+// Catalog serves views. All methods are safe for concurrent use; Run has one
+// caller.
+type Catalog struct {
+	cfg     Config
+	repo    *gitrepo.Repo
+	current atomic.Pointer[content.View]
+	status  atomic.Pointer[Status]
+	builder *builder
+	scanner *scanner // nil where a ref is served
+	views   *lru.Cache[pastKey, *content.View]
+	past    past
+
+	writing sync.Mutex // held while a view is made; guards scanner
+	// Set by Run before its loop, and used by that loop alone.
+	watchGit    func()
+	forgetWatch func(dir string)
+}
+
+// pastViews is how many views of other revisions are kept.
+const pastViews = 32
+
+// Open reads the first view. The error wraps content.ErrNotFound where there is no
+// model or no such ref, and is a *ModelUnusableError where there is no version of
+// the model that can be used.
+func Open(ctx context.Context, cfg Config) (*Catalog, error) {
+	c := &Catalog{cfg: cfg.withDefaults(), repo: cfg.Repo}
+	c.views, _ = lru.New[pastKey, *content.View](pastViews)
+	c.past.turn = make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2))
+	c.builder = newBuilder(cfg.Repo, cfg.Model)
+	if cfg.Ref == "" && cfg.Repo.WorkTree() != "" {
+		c.scanner = newScanner(cfg.Repo)
+	}
+	c.status.Store(&Status{})
+	if _, err := c.Reload(ctx); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// Current returns the view being served; never nil. A request takes it once.
+func (c *Catalog) Current() *content.View { return c.current.Load() }
+
+// attempts bounds how often a scan that the work tree changed under is repeated
+// before it is left for the next hint.
+const attempts = 5
+
+// Reload reads everything that changed and swaps the new view in, if it differs.
+// It reports whether it did. On an error the old view goes on being served.
+func (c *Catalog) Reload(ctx context.Context) (bool, error) {
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	started := c.cfg.Now()
+	var view *content.View
+	var err error
+	for range attempts {
+		if view, err = c.read(ctx); !errors.Is(err, errMoved) {
+			break
+		}
+	}
+	if err != nil {
+		c.failed(err)
+		return false, err
+	}
+	return c.publish(view, started), nil
+}
+
+func (c *Catalog) read(ctx context.Context) (*content.View, error) {
+	head, err := c.head(ctx)
+	if err != nil {
+		return nil, err
+	}
+	tree := tree(&commitTree{repo: c.repo, root: head.commit.Tree})
+	if c.scanner != nil {
+		if tree, err = c.scanner.scan(ctx, head.commit.Tree); err != nil {
+			return nil, err
+		}
+	}
+	view, err := c.builder.served(ctx, head, tree, c.current.Load())
+	if err != nil || c.scanner == nil {
+		return view, err
+	}
+	again, err := c.head(ctx)
+	if err == nil && again.commit.Hash != head.commit.Hash {
+		err = errMoved
+	}
+	return view, err
+}
+
+// errMoved: what is read changed while it was read.
+var errMoved = errors.New("the work tree changed while it was read")
+
+// head is the commit that a view is made of, and the ref it came by.
+type head struct {
+	ref    string
+	commit gitrepo.Commit
+}
+
+// head finds the commit served; the zero commit on a branch without one.
+func (c *Catalog) head(ctx context.Context) (head, error) {
+	var h head
+	var hash gitrepo.Hash
+	var err error
+	if c.cfg.Ref == "" {
+		h.ref, hash, err = c.repo.Head(ctx)
+	} else {
+		h.ref, hash, err = c.served(ctx)
+	}
+	if err != nil {
+		return h, fmt.Errorf("find the commit to serve: %w", err)
+	}
+	if hash == "" {
+		if c.scanner == nil {
+			return h, fmt.Errorf("%s has no commit yet; commit something, or serve a work tree: %w", h.ref, content.ErrNotFound)
+		}
+		return h, nil
+	}
+	h.commit, err = c.repo.Commit(ctx, hash)
+	return h, err
+}
+
+// served resolves the ref that the catalog was told to serve: a full name, a
+// branch, or a tag.
+func (c *Catalog) served(ctx context.Context) (string, gitrepo.Hash, error) {
+	for _, name := range []string{c.cfg.Ref, "refs/heads/" + c.cfg.Ref, "refs/tags/" + c.cfg.Ref} {
+		hash, err := c.repo.Ref(ctx, name)
+		if err == nil {
+			return name, hash, nil
+		}
+		if !errors.Is(err, gitrepo.ErrNotFound) {
+			return "", "", err
+		}
+	}
+	return "", "", fmt.Errorf("there is no branch or tag %q: %w", c.cfg.Ref, content.ErrNotFound)
+}
+
+func (c *Catalog) publish(view *content.View, started time.Time) bool {
+	old := c.current.Load()
+	changed := old == nil || old.Key != view.Key
+	if changed {
+		view.Published = c.cfg.Now()
+		if c.cfg.Prepare != nil {
+			c.cfg.Prepare(view)
+		}
+		c.current.Store(view)
+		c.logPublished(old, view, started)
+	}
+	c.succeeded()
+	return changed
+}

@@ -1,0 +1,350 @@
+package catalog
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"sync"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+
+	"github.com/koonti/koonti/internal/check"
+	"github.com/koonti/koonti/internal/content"
+	"github.com/koonti/koonti/internal/gitrepo"
+)
+
+// compiled is a model with its schemas, ready to check records.
+type compiled struct {
+	checker *check.Checker
+	schemas map[content.CollectionName]*check.Schema
+	// problems of the model and schema files as they are now; stale says that an
+	// older version of one of them is in use.
+	problems []content.Problem
+	stale    bool
+}
+
+func (c *compiled) model() *content.Model { return c.checker.Model() }
+
+// verdictKey says what a verdict on a record of the collection depends on, beside
+// the blob and the path.
+func (c *compiled) verdictKey(collection *content.Collection) string {
+	key := string(collection.Name)
+	if schema := c.schemas[collection.Name]; schema != nil {
+		key += " " + schema.Key
+	}
+	if collection.IDAt != nil {
+		key += " " + string(*collection.IDAt)
+	}
+	return key
+}
+
+// ModelUnusableError says that no version of the model can be used.
+type ModelUnusableError struct{ Problems []content.Problem }
+
+func (e *ModelUnusableError) Error() string {
+	if len(e.Problems) == 0 {
+		return "the model cannot be used"
+	}
+	p := e.Problems[0]
+	return fmt.Sprintf("the model cannot be used: %s:%d:%d: %s", p.Path, p.Line, p.Column, p.Message("en"))
+}
+
+// Unwrap makes the error an ErrInvalid.
+func (e *ModelUnusableError) Unwrap() error { return content.ErrInvalid }
+
+// compiler turns model and schema files into compiled models, each version once.
+type compiler struct {
+	repo    *gitrepo.Repo
+	outside *OutsideModel
+
+	mu       sync.Mutex // guards all below; compiling is not safe for concurrent use
+	schemas  *lru.Cache[string, []*schemaVersion]
+	checkers *lru.Cache[string, *checkerVersion]
+}
+
+// schemaVersion is what a schema compiled to, given the blobs of its files.
+type schemaVersion struct {
+	blobs    map[string]content.Hash // "" for a file that was not there
+	schema   *check.Schema           // nil: it does not compile
+	problems []content.Problem
+}
+
+type checkerVersion struct {
+	checker  *check.Checker
+	problems []content.Problem
+}
+
+// Versions of one schema, and of models, that are remembered.
+const (
+	schemaVersions  = 64
+	checkerVersions = 64
+)
+
+func newCompiler(repo *gitrepo.Repo, outside *OutsideModel) *compiler {
+	c := &compiler{repo: repo, outside: outside}
+	c.schemas, _ = lru.New[string, []*schemaVersion](schemaVersions)
+	c.checkers, _ = lru.New[string, *checkerVersion](checkerVersions)
+	return c
+}
+
+// served compiles the model of tree; what does not compile is replaced by the
+// newest version on the first-parent line of from that does.
+func (c *compiler) served(ctx context.Context, tree tree, from gitrepo.Hash) (*compiled, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	out := &compiled{schemas: map[content.CollectionName]*check.Schema{}}
+	source, model, err := c.servedModel(ctx, tree, from, out)
+	if err != nil {
+		return nil, err
+	}
+	for _, collection := range model.Collections {
+		version, err := c.schema(ctx, tree, collection.Schema)
+		if err != nil {
+			return nil, err
+		}
+		out.problems = append(out.problems, version.problems...)
+		if version.schema == nil {
+			out.stale = true
+			if version, err = c.olderSchema(ctx, from, collection.Schema); err != nil {
+				return nil, err
+			}
+		}
+		if version != nil {
+			out.schemas[collection.Name] = version.schema
+		}
+	}
+	return out, c.finish(source, out)
+}
+
+// at compiles the model that the tree itself has, for its own problems; nil where
+// it has none that can be used. Schemas that do not compile are taken from served.
+func (c *compiler) at(ctx context.Context, tree tree, served *compiled) (*compiled, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	source, err := c.source(ctx, tree)
+	if errors.Is(err, content.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	model, problems := check.ReadModel(c.path(), source)
+	if model == nil {
+		return nil, nil
+	}
+	out := &compiled{schemas: map[content.CollectionName]*check.Schema{}, problems: problems}
+	for _, collection := range model.Collections {
+		version, err := c.schema(ctx, tree, collection.Schema)
+		if err != nil {
+			return nil, err
+		}
+		out.problems = append(out.problems, version.problems...)
+		out.schemas[collection.Name] = version.schema
+		if version.schema == nil {
+			out.schemas[collection.Name] = served.schemas[collection.Name]
+		}
+	}
+	return out, c.finish(source, out)
+}
+
+// finish makes the checker, or finds the one made of the same model and schemas.
+func (c *compiler) finish(source string, out *compiled) error {
+	hash := sha256.New()
+	fmt.Fprintf(hash, "%d %s", len(source), source)
+	for _, name := range slices.Sorted(maps.Keys(out.schemas)) {
+		if schema := out.schemas[name]; schema != nil {
+			fmt.Fprintf(hash, "\n%s %s", name, schema.Key)
+		}
+	}
+	key := hex.EncodeToString(hash.Sum(nil)[:16])
+	version, ok := c.checkers.Get(key)
+	if !ok {
+		model, _ := check.ReadModel(c.path(), source)
+		if model == nil {
+			return fmt.Errorf("read the model again: %w", content.ErrInvalid)
+		}
+		model.Key = key
+		version = &checkerVersion{}
+		version.checker, version.problems = check.NewChecker(model, out.schemas)
+		c.checkers.Add(key, version)
+	}
+	out.checker = version.checker
+	out.problems = append(out.problems, version.problems...)
+	return nil
+}
+
+func (c *compiler) path() string {
+	if c.outside != nil {
+		return c.outside.Name
+	}
+	return DefaultModel
+}
+
+func (c *compiler) source(ctx context.Context, tree tree) (string, error) {
+	if c.outside != nil {
+		return c.outside.Source, nil
+	}
+	blob, err := tree.blob(ctx, DefaultModel)
+	if err != nil {
+		return "", err
+	}
+	return tree.read(ctx, DefaultModel, blob)
+}
+
+func (c *compiler) servedModel(ctx context.Context, tree tree, from gitrepo.Hash, out *compiled) (string, *content.Model, error) {
+	source, err := c.source(ctx, tree)
+	var model *content.Model
+	switch {
+	case errors.Is(err, content.ErrNotFound):
+		out.problems = []content.Problem{check.ModelMissing(DefaultModel)}
+	case err != nil:
+		return "", nil, err
+	default:
+		if model, out.problems = check.ReadModel(c.path(), source); model != nil {
+			return source, model, nil
+		}
+	}
+	out.stale = true
+	missing := err != nil
+	if source, model, err = c.olderModel(ctx, from); err != nil {
+		return "", nil, err
+	}
+	switch {
+	case model != nil:
+		return source, model, nil
+	case missing:
+		return "", nil, fmt.Errorf("there is no %s; make one with 'koonti init', or name a model with --model: %w", DefaultModel, content.ErrNotFound)
+	}
+	return "", nil, &ModelUnusableError{out.problems}
+}
+
+// olderModel returns the newest model on the first-parent line of from that can be
+// used; nil where there is none.
+func (c *compiler) olderModel(ctx context.Context, from gitrepo.Hash) (source string, model *content.Model, err error) {
+	if c.outside != nil {
+		return "", nil, nil
+	}
+	var last content.Hash
+	err = c.line(ctx, from, func(tree *commitTree) (bool, error) {
+		blob, err := tree.blob(ctx, DefaultModel)
+		if errors.Is(err, content.ErrNotFound) || err == nil && blob == last {
+			return false, nil
+		}
+		if err != nil {
+			return false, err
+		}
+		last = blob
+		if source, err = tree.read(ctx, DefaultModel, blob); err != nil {
+			return false, err
+		}
+		model, _ = check.ReadModel(DefaultModel, source)
+		return model != nil, nil
+	})
+	return source, model, err
+}
+
+// olderSchema returns the newest version of a schema on the first-parent line of
+// from that compiles; nil where there is none.
+func (c *compiler) olderSchema(ctx context.Context, from gitrepo.Hash, path string) (found *schemaVersion, err error) {
+	err = c.line(ctx, from, func(tree *commitTree) (bool, error) {
+		version, err := c.schema(ctx, tree, path)
+		if err == nil && version.schema != nil {
+			found = version
+		}
+		return found != nil, err
+	})
+	return found, err
+}
+
+// line calls visit with the trees of the first-parent line until it returns true.
+func (c *compiler) line(ctx context.Context, from gitrepo.Hash, visit func(*commitTree) (bool, error)) error {
+	if from == "" {
+		return nil
+	}
+	for commit, err := range c.repo.FirstParents(ctx, from) {
+		if errors.Is(err, gitrepo.ErrShallow) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("walk the first-parent line of %s: %w", from, err)
+		}
+		if done, err := visit(&commitTree{c.repo, commit.Tree}); done || err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// schema compiles the schema at path, or finds what the same files compiled to.
+func (c *compiler) schema(ctx context.Context, tree tree, path string) (*schemaVersion, error) {
+	versions, _ := c.schemas.Get(path)
+	for _, v := range versions {
+		if same, err := v.matches(ctx, tree); same || err != nil {
+			return v, err
+		}
+	}
+	v := &schemaVersion{blobs: map[string]content.Hash{}}
+	var failure error
+	v.schema, v.problems = check.CompileSchema(path, func(name string) (string, error) {
+		blob, err := tree.blob(ctx, name)
+		if errors.Is(err, content.ErrNotFound) {
+			v.blobs[name] = ""
+			return "", err
+		}
+		if err == nil {
+			v.blobs[name] = blob
+			var text string
+			if text, err = tree.read(ctx, name, blob); err == nil {
+				return text, nil
+			}
+		}
+		failure = err
+		return "", err
+	})
+	if failure != nil {
+		return nil, fmt.Errorf("read schema %s: %w", path, failure)
+	}
+	if len(versions) >= schemaVersions {
+		versions = versions[1:]
+	}
+	c.schemas.Add(path, append(slices.Clone(versions), v))
+	return v, nil
+}
+
+func (v *schemaVersion) matches(ctx context.Context, tree tree) (bool, error) {
+	for path, blob := range v.blobs {
+		now, err := tree.blob(ctx, path)
+		if err != nil && !errors.Is(err, content.ErrNotFound) {
+			return false, err
+		}
+		if now != blob {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// files are the model and schema files that c was made of, for watching.
+func (c *compiled) files() []string {
+	files := []string{DefaultModel}
+	for _, collection := range c.model().Collections {
+		files = append(files, collection.Schema)
+		if schema := c.schemas[collection.Name]; schema != nil {
+			files = append(files, schema.Files()...)
+		}
+	}
+	slices.Sort(files)
+	return slices.Compact(files)
+}
+
+// digest hashes lines of text into a short key.
+func digest(write func(io.Writer)) string {
+	hash := sha256.New()
+	write(hash)
+	return hex.EncodeToString(hash.Sum(nil)[:16])
+}

@@ -1,0 +1,248 @@
+package catalog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/koonti/koonti/internal/check"
+	"github.com/koonti/koonti/internal/content"
+	"github.com/koonti/koonti/internal/gitrepo"
+)
+
+// scanner reads the work tree. It remembers what each file hashed to as long as
+// its stat data says that it is the same file, as Git's index does. It belongs to
+// the catalog's one writer.
+type scanner struct {
+	repo *gitrepo.Repo
+	root string
+	seen map[string]seen
+	// watch is told of each folder before it is listed, so that nothing created
+	// between the two is missed.
+	watch func(dir string)
+	now   func() time.Time
+}
+
+// seen is what a file was when it was last read.
+type seen struct {
+	stat stamp
+	blob content.Hash
+	// racy: the file was written so shortly before it was read that a second write
+	// may have left the same stat data.
+	racy bool
+}
+
+// racyAfter is how old a file's time must be for its stat data to be believed;
+// file systems differ in how finely they keep it.
+const racyAfter = 2 * time.Second
+
+// maxAttachment is the largest attachment that is served, in bytes.
+const maxAttachment = 32 << 20
+
+func newScanner(repo *gitrepo.Repo) *scanner {
+	return &scanner{repo: repo, root: repo.WorkTree(), seen: map[string]seen{}, watch: func(string) {}, now: time.Now}
+}
+
+// forget drops what is known of a file that a hint named.
+func (s *scanner) forget(path string) { delete(s.seen, path) }
+
+// workTree is one scan: it lists and reads against the same memory.
+type workTree struct {
+	scanner    *scanner
+	attributes *gitrepo.Attributes
+	committed  *commitTree
+	// fresh holds the bytes read in this scan, so that what was hashed is what is
+	// parsed.
+	fresh map[string]string
+}
+
+// scan begins a scan of the work tree above the commit's tree head.
+func (s *scanner) scan(ctx context.Context, head gitrepo.Hash) (*workTree, error) {
+	attributes, err := s.repo.Attributes(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read .gitattributes: %w", err)
+	}
+	return &workTree{s, attributes, &commitTree{s.repo, head}, map[string]string{}}, nil
+}
+
+func (w *workTree) list(ctx context.Context, want places) ([]file, error) {
+	committed, err := w.committed.list(ctx, want)
+	if err != nil {
+		return nil, err
+	}
+	below := make(map[string]content.Hash, len(committed))
+	for _, f := range committed {
+		below[f.path] = f.blob
+	}
+	files, err := w.walk(ctx, nil, "", want, below, 0)
+	if err != nil {
+		return nil, err
+	}
+	w.scanner.prune(files)
+	return files, nil
+}
+
+func (w *workTree) walk(ctx context.Context, files []file, dir string, want places, below map[string]content.Hash, depth int) ([]file, error) {
+	if err := ctx.Err(); err != nil || depth > maxDepth {
+		return files, err
+	}
+	full := filepath.Join(w.scanner.root, filepath.FromSlash(dir))
+	w.scanner.watch(full)
+	entries, err := os.ReadDir(full)
+	if errors.Is(err, fs.ErrNotExist) && dir != "" {
+		return files, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("list folder %q: %w", dir, err)
+	}
+	for _, e := range entries {
+		name := path.Join(dir, e.Name())
+		if e.IsDir() {
+			if e.Name() != ".git" && want.folder(name) {
+				if files, err = w.walk(ctx, files, name, want, below, depth+1); err != nil {
+					return nil, err
+				}
+			}
+			continue
+		}
+		blob, tracked := below[name]
+		if !want.file(name) || !tracked && strings.HasPrefix(e.Name(), ".") {
+			continue // an editor's own file, such as a lock
+		}
+		f, err := w.entry(name, e)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		f.uncommitted = f.blob != blob
+		files = append(files, f)
+	}
+	return files, nil
+}
+
+func (w *workTree) entry(name string, e fs.DirEntry) (file, error) {
+	switch {
+	case e.Type()&fs.ModeSymlink != 0:
+		return file{path: name, kind: check.Symlink}, nil
+	case !e.Type().IsRegular():
+		return file{path: name, kind: check.Other}, nil
+	}
+	info, err := e.Info()
+	if err != nil {
+		return file{}, err
+	}
+	f := file{path: name, kind: check.Regular, size: info.Size()}
+	f.blob, err = w.hash(name, info)
+	return f, err
+}
+
+// hash returns the object name that the file would have in Git.
+func (w *workTree) hash(name string, info fs.FileInfo) (content.Hash, error) {
+	old, ok := w.scanner.seen[name]
+	if ok && !old.racy && old.stat == stampOf(info) {
+		return old.blob, nil
+	}
+	text, info, err := w.load(name)
+	if err != nil {
+		return "", err
+	}
+	s := seen{stampOf(info), content.Hash(gitrepo.HashBlob([]byte(text))), false}
+	s.racy = w.scanner.now().Sub(info.ModTime()) < racyAfter
+	w.scanner.seen[name] = s
+	if len(text) <= content.MaxBytes {
+		w.fresh[name] = text
+	}
+	return s.blob, nil
+}
+
+// load reads a file as Git would store it, with the stat data that it had before.
+// A file over the limit for attachments is cut there: it is refused later for its
+// size, never parsed.
+func (w *workTree) load(name string) (string, fs.FileInfo, error) {
+	f, err := os.OpenFile(filepath.Join(w.scanner.root, filepath.FromSlash(name)), os.O_RDONLY|noFollow, 0)
+	if err != nil {
+		return "", nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return "", nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return "", nil, fmt.Errorf("%s is no regular file: %w", name, fs.ErrNotExist)
+	}
+	data, err := io.ReadAll(io.LimitReader(f, maxAttachment+1))
+	if err != nil {
+		return "", nil, fmt.Errorf("read %s: %w", name, err)
+	}
+	return string(w.attributes.Clean(name, data)), info, nil
+}
+
+func (w *workTree) blob(_ context.Context, name string) (content.Hash, error) {
+	w.scanner.watch(filepath.Dir(filepath.Join(w.scanner.root, filepath.FromSlash(name))))
+	info, err := os.Lstat(filepath.Join(w.scanner.root, filepath.FromSlash(name)))
+	if err == nil && !info.Mode().IsRegular() || errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("%s: %w", name, content.ErrNotFound)
+	}
+	if err != nil {
+		return "", err
+	}
+	hash, err := w.hash(name, info)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", errMoved
+	}
+	return hash, err
+}
+
+func (w *workTree) read(_ context.Context, name string, blob content.Hash) (string, error) {
+	if text, ok := w.fresh[name]; ok {
+		return text, nil
+	}
+	text, _, err := w.load(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", errMoved
+	}
+	if err == nil && content.Hash(gitrepo.HashBlob([]byte(text))) != blob {
+		w.scanner.forget(name)
+		return "", errMoved
+	}
+	return text, err
+}
+
+// prune forgets the files that are gone, so that memory is bounded by the tree.
+func (s *scanner) prune(files []file) {
+	if len(s.seen) < 2*len(files)+64 {
+		return
+	}
+	keep := make(map[string]seen, len(files))
+	for _, f := range files {
+		if old, ok := s.seen[f.path]; ok {
+			keep[f.path] = old
+		}
+	}
+	s.seen = keep
+}
+
+// readFile returns the bytes of an attachment that is not in Git yet, as the scan
+// saw it. It is safe for concurrent use.
+func (s *scanner) readFile(ctx context.Context, f content.File) (string, error) {
+	attributes, err := s.repo.Attributes(ctx)
+	if err != nil {
+		return "", fmt.Errorf("read .gitattributes: %w", err)
+	}
+	w := &workTree{scanner: s, attributes: attributes}
+	text, _, err := w.load(f.Path)
+	if err != nil || content.Hash(gitrepo.HashBlob([]byte(text))) != f.Blob {
+		return "", fmt.Errorf("%s was changed just now; ask again: %w", f.Path, content.ErrUnavailable)
+	}
+	return text, nil
+}

@@ -1,0 +1,224 @@
+package catalog
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/fsnotify/fsnotify"
+)
+
+// Run keeps the view up to date until ctx ends, and then returns nil. Hints of the
+// file system make it quick; a poll makes it right where they are lost.
+func (c *Catalog) Run(ctx context.Context) error {
+	watcher, err := fsnotify.NewWatcher()
+	if err != nil {
+		c.cfg.Logger.Warn("no file system hints: changes are seen by polling alone", "err", err)
+		return c.poll(ctx, nil, nil)
+	}
+	defer watcher.Close()
+	c.watch(watcher)
+	return c.poll(ctx, watcher.Events, watcher.Errors)
+}
+
+// watch asks for hints of Git's folders now, and of each folder of the work tree as
+// it is scanned.
+func (c *Catalog) watch(watcher *fsnotify.Watcher) {
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	watched := map[string]bool{}
+	add := func(dir string) {
+		if watched[dir] {
+			return
+		}
+		switch err := watcher.Add(dir); {
+		case err == nil:
+			watched[dir] = true
+		case !errors.Is(err, fs.ErrNotExist):
+			c.cfg.Logger.Warn("folder is not watched, only polled", "dir", dir, "err", err)
+		}
+	}
+	c.watchGit = func() { c.eachGitFolder(add) }
+	c.forgetWatch = func(dir string) { delete(watched, dir) }
+	c.watchGit()
+	if c.scanner != nil {
+		c.scanner.watch = add
+	}
+}
+
+// eachGitFolder calls add with the folders in which HEAD and refs are written.
+func (c *Catalog) eachGitFolder(add func(string)) {
+	add(c.repo.GitDir())
+	add(c.repo.CommonDir())
+	refs := filepath.Join(c.repo.CommonDir(), "refs")
+	filepath.WalkDir(refs, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && d.IsDir() {
+			add(path)
+		}
+		return nil
+	})
+}
+
+func (c *Catalog) poll(ctx context.Context, events <-chan fsnotify.Event, failures <-chan error) error {
+	ticker := time.NewTicker(c.cfg.Poll)
+	defer ticker.Stop()
+	fetch, stop := c.fetching(ctx)
+	defer stop()
+	c.update(ctx) // what changed between Open and now gave no hint
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		case <-fetch:
+		case err := <-failures:
+			c.cfg.Logger.Warn("file system hints were lost: looking at everything", "err", err)
+		case e := <-events:
+			if !c.hint(e) {
+				continue
+			}
+			c.quieten(ctx, events)
+		}
+		c.update(ctx)
+	}
+}
+
+// quieten waits until no hint has come for a while, but not for ever.
+func (c *Catalog) quieten(ctx context.Context, events <-chan fsnotify.Event) {
+	most := time.NewTimer(c.cfg.QuietMost)
+	defer most.Stop()
+	quiet := time.NewTimer(c.cfg.Quiet)
+	defer quiet.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-most.C:
+			return
+		case <-quiet.C:
+			return
+		case e := <-events:
+			if c.hint(e) {
+				quiet.Reset(c.cfg.Quiet)
+			}
+		}
+	}
+}
+
+// hint takes note of an event and reports whether it can matter.
+func (c *Catalog) hint(e fsnotify.Event) bool {
+	if e.Op == fsnotify.Chmod {
+		return false
+	}
+	inGit := within(e.Name, c.repo.CommonDir()) || within(e.Name, c.repo.GitDir())
+	if e.Has(fsnotify.Remove) || e.Has(fsnotify.Rename) {
+		c.forgetWatch(e.Name)
+	}
+	if inGit && e.Has(fsnotify.Create) && within(e.Name, filepath.Join(c.repo.CommonDir(), "refs")) {
+		c.watchGit()
+	}
+	if inGit {
+		// Git locks index, HEAD and refs by files of their own; their going is told
+		// by the rename onto the real name.
+		return !strings.HasSuffix(e.Name, ".lock") || e.Has(fsnotify.Remove)
+	}
+	if c.scanner == nil {
+		return false
+	}
+	if name, err := filepath.Rel(c.scanner.root, e.Name); err == nil {
+		c.writing.Lock()
+		c.scanner.forget(filepath.ToSlash(name))
+		c.writing.Unlock()
+	}
+	return true
+}
+
+func within(path, dir string) bool {
+	return path == dir || strings.HasPrefix(path, dir+string(os.PathSeparator))
+}
+
+// update reads what changed, once Git has let go of the work tree.
+func (c *Catalog) update(ctx context.Context) {
+	if c.busy(ctx) {
+		return
+	}
+	if _, err := c.Reload(ctx); err != nil && ctx.Err() == nil {
+		c.cfg.Logger.Debug("reload failed", "err", err)
+	}
+}
+
+// busyPause is how often a busy work tree is looked at again.
+const busyPause = 20 * time.Millisecond
+
+// busy waits while Git is at work in the work tree, ten seconds at most: an
+// index.lock that a crash left behind must not stop publishing for ever. It
+// reports whether ctx ended meanwhile.
+func (c *Catalog) busy(ctx context.Context) bool {
+	if c.scanner == nil {
+		return ctx.Err() != nil
+	}
+	deadline := c.cfg.Now().Add(c.cfg.Hold)
+	for c.repo.Busy() && c.cfg.Now().Before(deadline) {
+		c.holdBack("Git is at work in the work tree (index.lock or a rebase)")
+		select {
+		case <-ctx.Done():
+			return true
+		case <-time.After(busyPause):
+		}
+	}
+	return ctx.Err() != nil
+}
+
+// fetching asks the remote now and then, beside the loop so that a slow server
+// holds nothing up; the channel says that something came. stop waits for its end.
+func (c *Catalog) fetching(ctx context.Context) (<-chan struct{}, func()) {
+	if c.cfg.Fetch <= 0 {
+		return nil, func() {}
+	}
+	came := make(chan struct{}, 1)
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		ticker := time.NewTicker(c.cfg.Fetch)
+		defer ticker.Stop()
+		for {
+			if c.fetch(ctx) {
+				select {
+				case came <- struct{}{}:
+				default:
+				}
+			}
+			select {
+			case <-ctx.Done():
+				return
+			case <-ticker.C:
+			}
+		}
+	}()
+	return came, func() { cancel(); <-done }
+}
+
+func (c *Catalog) fetch(ctx context.Context) bool {
+	changed, err := c.repo.Fetch(ctx)
+	if ctx.Err() != nil {
+		return false
+	}
+	was := c.Status().FetchError
+	if err != nil {
+		if was == "" {
+			c.cfg.Logger.Warn("the remote does not answer: serving what was fetched before", "err", err)
+		}
+		c.setStatus(func(s *Status) { s.FetchError = err.Error() })
+		return false
+	}
+	if was != "" {
+		c.cfg.Logger.Info("the remote answers again")
+	}
+	c.setStatus(func(s *Status) { s.Fetched, s.FetchError = c.cfg.Now(), "" })
+	return changed
+}
