@@ -1,0 +1,245 @@
+package graphql
+
+import (
+	"cmp"
+	"encoding/binary"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/text/collate"
+
+	"github.com/koonti/koonti/internal/content"
+)
+
+// maxColumns is how many columns are kept; one of 10,000 titles is about 1 MB.
+const maxColumns = 64
+
+// sortedText is how many characters of a text count for its order; it bounds
+// columns and cursors.
+const sortedText = 100
+
+// column is what the records of a set are ordered by, worked out once. It is
+// immutable.
+type column struct {
+	// keys compare bytewise as the values do, by the index in the set; "" where
+	// there is no value.
+	keys []string
+	// ranks number the different keys; equal keys have equal ranks, "" has -1.
+	ranks []int32
+}
+
+// columnKey names a column. Sets are immutable, so nothing is ever invalidated.
+type columnKey struct {
+	set *content.Set
+	// other is the set of the records referred to, or of those that refer.
+	other *content.Set
+	field *orderField
+	lang  content.Language
+}
+
+// ordering is one order asked for.
+type ordering struct {
+	field *orderField
+	desc  bool
+}
+
+// collated reports whether the values are texts, ordered by the language.
+func (o *orderField) collated() bool {
+	if len(o.path) == 0 {
+		return false
+	}
+	switch o.shape().Kind {
+	case content.ShapeString, content.ShapeLocalized, content.ShapeReference:
+		return true
+	}
+	return false
+}
+
+func (o *orderField) shape() *content.Shape { return o.path[len(o.path)-1].Shape }
+
+// column returns the column of a set in a view; nil where the time is over.
+func (s *Schema) column(run *sieve, c *content.Collection, o *orderField, lang content.Language) *column {
+	set := run.view.Snapshot.Set(c.Name)
+	key := columnKey{set: set, field: o}
+	if o.collated() {
+		key.lang = lang
+		if ref := o.shape().Reference; ref != nil {
+			key.other = run.view.Snapshot.Set(ref.Target)
+		}
+	}
+	if o.inverse != nil {
+		key.other = run.view.Snapshot.Set(o.inverse.Collection)
+	}
+	if known, ok := s.columns.Get(key); ok {
+		return known
+	}
+	made := s.newColumn(run, set, o, lang)
+	if made != nil && set.Len() > 0 {
+		s.columns.Add(key, made)
+	}
+	return made
+}
+
+func (s *Schema) newColumn(run *sieve, set *content.Set, o *orderField, lang content.Language) *column {
+	keys := make([]string, set.Len())
+	to := o.keyer(lang)
+	for i := range keys {
+		if run.stopped() {
+			return nil
+		}
+		if raw, ok := s.raw(run.view, set.At(i), o, lang); ok {
+			keys[i] = to(raw)
+		}
+	}
+	return &column{keys, ranksOf(keys)}
+}
+
+func ranksOf(keys []string) []int32 {
+	order := make([]int32, len(keys))
+	for i := range order {
+		order[i] = int32(i)
+	}
+	slices.SortFunc(order, func(a, b int32) int { return strings.Compare(keys[a], keys[b]) })
+	ranks := make([]int32, len(keys))
+	rank, previous := int32(-1), ""
+	for _, i := range order {
+		if keys[i] != previous {
+			rank, previous = rank+1, keys[i]
+		}
+		ranks[i] = rank
+	}
+	return ranks
+}
+
+// keyer returns what turns raw values into keys, which are never "". It is used by
+// one goroutine.
+func (o *orderField) keyer(lang content.Language) func(raw string) string {
+	if !o.collated() {
+		return func(raw string) string { return "\x01" + raw }
+	}
+	collator, buffer := collate.New(languageTag(lang)), &collate.Buffer{}
+	return func(raw string) string {
+		buffer.Reset()
+		return "\x01" + string(collator.KeyFromString(buffer, raw))
+	}
+}
+
+// raw returns the value a record is ordered by, as a cursor holds it: the
+// beginning of a text, or bytes that compare as the values do; false where there
+// is none.
+func (s *Schema) raw(view *content.View, r *content.Record, o *orderField, lang content.Language) (string, bool) {
+	switch {
+	case o.inverse != nil:
+		return intKey(int64(len(view.Snapshot.Set(o.inverse.Collection).Referrers(o.inverse.At, r.ID)))), true
+	case len(o.path) == 0:
+		return string(r.ID), true
+	}
+	v := r.Root
+	for _, f := range o.path {
+		v = f.Read(v)
+	}
+	if v == nil {
+		return "", false
+	}
+	return s.rawValue(view, o.shape(), v, lang)
+}
+
+func (s *Schema) rawValue(view *content.View, shape *content.Shape, v *content.Value, lang content.Language) (string, bool) {
+	switch shape.Kind {
+	case content.ShapeLocalized:
+		text, _ := s.model.Localize(v, lang)
+		return beginning(text.Str()), text != nil
+	case content.ShapeReference:
+		target, ok := follow(view, shape, v)
+		if !ok {
+			return "", false
+		}
+		title := target.record.Title(s.model, lang)
+		return beginning(title), title != ""
+	case content.ShapeEnum:
+		i := slices.IndexFunc(shape.Values, func(e content.EnumValue) bool { return v.Kind == content.String && e.JSON == v.Text })
+		return intKey(int64(i)), i >= 0
+	}
+	switch out := leaf(shape, v).(type) {
+	case string:
+		if shape.Kind == content.ShapeDateTime {
+			t, _ := dateTime(out)
+			return timeKey(t), true
+		}
+		return beginning(out), true
+	case int64:
+		return intKey(out), true
+	case number:
+		f, ok := v.Float()
+		return floatKey(f), ok
+	case bool:
+		if out {
+			return "\x01", true
+		}
+		return "\x00", true
+	}
+	return "", false
+}
+
+// beginning is as much of a text as counts for its order.
+func beginning(text string) string {
+	n := 0
+	for i := range text {
+		if n++; n > sortedText {
+			return text[:i]
+		}
+	}
+	return text
+}
+
+// intKey writes n so that bytes compare as numbers do.
+func intKey(n int64) string {
+	return string(binary.BigEndian.AppendUint64(nil, uint64(n)^1<<63))
+}
+
+// floatKey does so for a number that is not NaN.
+func floatKey(f float64) string {
+	bits := math.Float64bits(f)
+	if bits>>63 == 1 {
+		bits = ^bits
+	} else {
+		bits ^= 1 << 63
+	}
+	return string(binary.BigEndian.AppendUint64(nil, bits))
+}
+
+func timeKey(t time.Time) string {
+	return string(binary.BigEndian.AppendUint32([]byte(intKey(t.Unix())), uint32(t.Nanosecond())))
+}
+
+// compareKeys orders two keys; what has none comes last either way.
+func compareKeys(a, b string, desc bool) int {
+	switch {
+	case a == b:
+		return 0
+	case a == "":
+		return 1
+	case b == "":
+		return -1
+	case desc:
+		return strings.Compare(b, a)
+	}
+	return strings.Compare(a, b)
+}
+
+// compareRanks does the same for ranks.
+func compareRanks(a, b int32, desc bool) int {
+	switch {
+	case a == b:
+		return 0
+	case a < 0:
+		return 1
+	case b < 0:
+		return -1
+	case desc:
+		return cmp.Compare(b, a)
+	}
+	return cmp.Compare(a, b)
+}

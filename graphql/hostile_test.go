@@ -1,0 +1,196 @@
+package graphql
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+)
+
+// hostile are requests that crash or stall a careless server: those that were
+// measured on graphql-go, and their relatives.
+func hostile() map[string]Request {
+	rep := strings.Repeat
+	q := func(text string) Request { return Request{Query: text} }
+	deepJSON := any("x")
+	for range 5000 {
+		deepJSON = []any{deepJSON}
+	}
+	deepFilter := any(map[string]any{})
+	for range 5000 {
+		deepFilter = map[string]any{"not": deepFilter}
+	}
+	wide := make([]any, 20000)
+	for i := range wide {
+		wide[i] = "x"
+	}
+	return map[string]Request{
+		"fragment cycle of two":           q("{...A} fragment A on Query{...B} fragment B on Query{...A}"),
+		"fragment that spreads itself":    q("{...A} fragment A on Query{projects{nodes{id}} ...A}"),
+		"cycle below a field":             q("{...A} fragment A on Query{project(id:1){themes{projects{nodes{...B}}}}} fragment B on Project{themes{projects{nodes{...B}}}}"),
+		"cycle that nothing uses":         q("{__typename} fragment A on Query{...B} fragment B on Query{...A}"),
+		"nested lists in an argument":     q("{project(id:" + rep("[", 1000) + rep("]", 1000) + "){id}}"),
+		"nested lists under the limit":    q("{project(id:" + rep("[", 25) + rep("]", 25) + "){id}}"),
+		"nested lists in a default":       q("query($x:String=" + rep("[", 1000) + rep("]", 1000) + "){__typename}"),
+		"nested objects in an argument":   q("{projects(where:" + rep("{not:", 1000) + "{}" + rep("}", 1000) + "){totalCount}}"),
+		"nested selections, 18 KB":        q(rep("{project(id:1)", 1200) + "{id}" + rep("}", 1200)),
+		"nested selections, 120 KB":       q(rep("{a", 40000) + rep("}", 40000)),
+		"nested list types":               q("query($x:" + rep("[", 1000) + "Int" + rep("]", 1000) + "){__typename}"),
+		"fragment bomb":                   q(bomb(24)),
+		"fragment bomb on a record":       q(recordBomb(12)),
+		"repeats of one field":            q("{" + rep("__typename ", 10000) + "}"),
+		"repeats in inline fragments":     q("{" + rep("...{__typename}", 2000) + "}"),
+		"repeats in nested inline":        q("{" + rep("...{"+rep("...{model{languages}}", 19)+"}", 19) + "}"),
+		"repeats of a spread":             q("{" + rep("...A ", 3000) + "} fragment A on Query{__typename}"),
+		"many fragments in each other":    q(crowd(90)),
+		"repeats nested in repeats":       q(nested(19, 3)),
+		"aliases":                         q("{" + aliases(3000, "model{languages}") + "}"),
+		"aliases of all records":          q("{" + aliases(300, "projects(first:500){nodes{document}}") + "}"),
+		"deep introspection":              q("{__schema{types{" + rep("fields{type{", 12) + "name" + rep("}}", 12) + "}}}"),
+		"deep introspection by fragments": q("{__schema{types{...A}}} " + metaBomb(10)),
+		"wide introspection":              q("{" + aliases(390, "__schema{types{name fields{name type{name}}}}") + "}"),
+		"pages in pages":                  q("{projects(first:500){nodes{themes{projects(first:500){nodes{themes{projects(first:500){nodes{id}}}}}}}}}"),
+		"directives repeated":             q("{__typename " + rep("@include(if:true)", 3000) + "}"),
+		"unknown directives repeated":     q("{__typename " + rep("@x", 3000) + "}"),
+		"many operations":                 q(rep("{__typename}", 2000)),
+		"many named operations":           q(numbered(2000, "query Q%d{__typename} ")),
+		"many variables":                  q("query(" + numbered(1900, "$v%d:Int ") + "){__typename}"),
+		"many undefined variables":        q("{" + numbered(390, "a%d:project(id:$v%[1]d){id} ") + "}"),
+		"many unknown fields":             q("{" + numbered(390, "unknown%d ") + "}"),
+		"many unknown types":              q("{" + numbered(390, "...on Unknown%d{x} ") + "}"),
+		"many unknown arguments":          q("{" + aliases(390, "project(id:1 identity:2){id}") + "}"),
+		"many unused fragments":           q("{__typename}" + numbered(100, "fragment F%d on Query{__typename} ")),
+		"comments":                        q(rep("#", 60000) + "\n{__typename}"),
+		"lines of comments":               q(rep("#\n", 30000) + "{__typename}"),
+		"commas":                          q(rep(",", 60000) + "{__typename}"),
+		"too many bytes":                  q(rep(" ", 1<<20) + "{__typename}"),
+		"byte order marks":                q(rep("\uFEFF", 20000) + "{__typename}"),
+		"unterminated block string":       q("{project(id:\"\"\"" + rep("\\\"\"\"", 10000)),
+		"long block string":               q("{project(id:\"\"\"" + rep("\n ", 30000) + "\"\"\"){id}}"),
+		"long string with escapes":        q("{project(id:\"" + rep("\\u00e5", 10000) + "\"){id}}"),
+		"long name":                       q("{" + rep("a", 60000) + "}"),
+		"long number":                     q("{projects(first:" + rep("9", 60000) + "){totalCount}}"),
+		"invalid UTF-8":                   q("{project(id:\"\xff\"){id}}"),
+		"half a surrogate pair":           q(`{project(id:"\uD800"){id}}`),
+		"control characters":              q("{\x00}"),
+		"nothing":                         q(""),
+		"only a comment":                  q("# nothing"),
+		"definitions of types":            q(numbered(300, "type T%d{a:Int}")),
+		"a mutation":                      q("mutation{" + rep("a{", 20) + "b" + rep("}", 20) + "}"),
+		"a wide mutation":                 q("mutation{" + rep("a{b} ", 1500) + "}"),
+		"deep variable":                   {Query: "query($x:[String!]){projects(where:{name:{in:$x}}){totalCount}}", Variables: map[string]any{"x": deepJSON}},
+		"deep filter variable":            {Query: "query($x:ProjectFilter){projects(where:$x){totalCount}}", Variables: map[string]any{"x": deepFilter}},
+		"wide variable":                   {Query: "query($x:[String!]){projects(where:{name:{in:$x}}){totalCount}}", Variables: map[string]any{"x": wide}},
+		"many conditions":                 q("{projects(where:{or:[" + rep("{name:{contains:\"a\"}}", 700) + "]}){totalCount}}"),
+		"filters back and forth":          q("{projects(where:" + rep("{themes:{some:{projects:{some:", 6) + "{}" + rep("}}}}", 6) + "){totalCount}}"),
+		"many orders":                     q("{projects(orderBy:[" + rep("{field:NAME}", 500) + "]){totalCount}}"),
+		"a long cursor":                   q("{projects(after:\"" + rep("A", 60000) + "\"){totalCount}}"),
+		"a number with an exponent":       {Query: "query($x:Int){projects(first:$x){totalCount}}", Variables: map[string]any{"x": json.Number("1e2000000")}},
+		"a float with an exponent":        q("{projects(where:{share:{gt:1e2000000}}){totalCount}}"),
+	}
+}
+
+// bomb is a fragment that doubles n times.
+func bomb(n int) string {
+	var b strings.Builder
+	b.WriteString("{...F0}")
+	for i := range n {
+		fmt.Fprintf(&b, "fragment F%d on Query{a:model{...G%[1]d} b:model{...G%[1]d}}", i)
+		fmt.Fprintf(&b, "fragment G%d on Model{languages}", i)
+	}
+	return b.String()
+}
+
+// recordBomb is one that goes through references, each level of which doubles.
+func recordBomb(n int) string {
+	var b strings.Builder
+	b.WriteString("{project(id:\"alfa\"){...F0}}")
+	for i := range n {
+		fmt.Fprintf(&b, "fragment F%d on Project{a:themes{projects{nodes{...F%d}}} b:themes{projects{nodes{...F%[2]d}}}}", i, i+1)
+	}
+	fmt.Fprintf(&b, "fragment F%d on Project{id}", n)
+	return b.String()
+}
+
+// metaBomb goes round and round between types and fields.
+func metaBomb(n int) string {
+	var b strings.Builder
+	names := "ABCDEFGHIJKLMNOPQ"
+	for i := range n {
+		fmt.Fprintf(&b, "fragment %c on __Type{fields{type{...%c}}} ", names[i], names[i+1])
+	}
+	fmt.Fprintf(&b, "fragment %c on __Type{name}", names[n])
+	return b.String()
+}
+
+// crowd is n fragments, each of which spreads all that follow.
+func crowd(n int) string {
+	var b strings.Builder
+	b.WriteString("{...F0}")
+	for i := range n {
+		fmt.Fprintf(&b, "fragment F%d on Query{a%[1]d:__typename ", i)
+		for k := i + 1; k < n; k++ {
+			fmt.Fprintf(&b, "...F%d ", k)
+		}
+		b.WriteString("}")
+	}
+	return b.String()
+}
+
+// nested repeats one field n times, in each of which it stands n times, and so on.
+func nested(n, depth int) string {
+	if depth == 0 {
+		return "{id}"
+	}
+	inner := nested(n, depth-1)
+	if depth == 3 {
+		return "{" + strings.Repeat("project(id:1)"+inner+" ", n) + "}"
+	}
+	return "{" + strings.Repeat("lead"+inner+" ", n) + "}"
+}
+
+func aliases(n int, field string) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, "a%d:%s ", i, field)
+	}
+	return b.String()
+}
+
+func numbered(n int, format string) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, format, i)
+	}
+	return b.String()
+}
+
+// TestHostileQueriesAreAnsweredSoon: each in under half a second, with JSON, and
+// without an internal error. Under -race everything is some five times slower.
+func TestHostileQueriesAreAnsweredSoon(t *testing.T) {
+	f := loadFixture(t, "testdata/readme-query.txtar")
+	s := newSchema(t, f.model, Config{})
+	most := 500 * time.Millisecond
+	if raceEnabled {
+		most *= 6
+	}
+	for name, request := range hostile() {
+		t.Run(name, func(t *testing.T) {
+			start := time.Now()
+			response := s.Do(context.Background(), f.view, f.at, request)
+			if took := time.Since(start); took > most {
+				t.Errorf("took %v", took)
+			} else if testing.Verbose() {
+				t.Logf("%v %s", took, shorten(string(response.Body)))
+			}
+			if !json.Valid(response.Body) {
+				t.Errorf("no JSON: %s", response.Body)
+			}
+			if response.Code == CodeInternal {
+				t.Errorf("%s", response.Body)
+			}
+		})
+	}
+}

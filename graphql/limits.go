@@ -1,0 +1,75 @@
+package graphql
+
+import "time"
+
+// Config is how a schema answers. Fields that are zero have the documented default.
+type Config struct {
+	Limits Limits
+	// FilesURL is put before the path of an attachment in File.url: "/files/".
+	FilesURL string
+	// OnInternal is told of every fault of the server's own: a panic, or an error
+	// that wraps no sentinel of content. It may be called by several goroutines.
+	// Default: nothing is done.
+	OnInternal func(error)
+}
+
+// Limits bound what one request may ask for (DESIGN, Safety). Zero means default.
+type Limits struct {
+	// Bytes of the query text: 64 KiB.
+	Bytes int
+	// Tokens of the query: 8,000.
+	Tokens int
+	// Depth of brackets, braces and parentheses: 32.
+	Depth int
+	// Operations of one query: 20. Fragments: 100.
+	Operations, Fragments int
+	// Fields of one selection set: 400. Repeats of one field in it: 20.
+	Fields, Repeats int
+	// Aliases of one query: 400.
+	Aliases int
+	// Work is how many selections are visited when fragments are expanded: 200,000.
+	Work int
+	// Cost is how many values may be asked for, lists counted by their page sizes
+	// and by ten where they have none: 500,000.
+	Cost int
+	// Conditions of one "where": 300. Orders of one "orderBy": 10.
+	Conditions, Orders int
+	// Revisions that one request may read with "at": 10.
+	Revisions int
+	// Variables is the number of values in all variables together: 10,000.
+	Variables int
+	// AnswerBytes of the response: 64 MiB.
+	AnswerBytes int
+	// Errors reported: 20 of each kind.
+	Errors int
+	// Timeout of one request: 10 s.
+	Timeout time.Duration
+	// Cached is how many queries are kept parsed and validated: 500.
+	Cached int
+	// PageSize is "first" where it is not said: 20. MaxPageSize: 500.
+	PageSize, MaxPageSize int
+}
+
+// embeddedSize is what a list inside a document counts as in the cost.
+const embeddedSize = 10
+
+func (l Limits) withDefaults() Limits {
+	for _, d := range []struct {
+		field *int
+		value int
+	}{
+		{&l.Bytes, 64 << 10}, {&l.Tokens, 8000}, {&l.Depth, 32},
+		{&l.Operations, 20}, {&l.Fragments, 100}, {&l.Fields, 400}, {&l.Repeats, 20}, {&l.Aliases, 400},
+		{&l.Work, 200_000}, {&l.Cost, 500_000}, {&l.Conditions, 300}, {&l.Orders, 10},
+		{&l.Revisions, 10}, {&l.Variables, 10_000}, {&l.AnswerBytes, 64 << 20}, {&l.Errors, 20},
+		{&l.Cached, 500}, {&l.PageSize, 20}, {&l.MaxPageSize, 500},
+	} {
+		if *d.field == 0 {
+			*d.field = d.value
+		}
+	}
+	if l.Timeout == 0 {
+		l.Timeout = 10 * time.Second
+	}
+	return l
+}

@@ -1,0 +1,266 @@
+package graphql
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/koonti/koonti/internal/content"
+)
+
+// listing is what a connection is asked for, checked and compiled.
+type listing struct {
+	types  *recordTypes
+	lang   content.Language
+	where  predicate // nil: all
+	orders []ordering
+	// first and last are -1 where they are not said; one of them always is.
+	first, last   int
+	after, before *cursor
+}
+
+// size is the most records that the page can have.
+func (l *listing) size() int { return max(l.first, l.last) }
+
+// listing compiles the arguments of a connection.
+func (p *planner) listing(f *planField, args map[string]any, lang content.Language) *listing {
+	l := &listing{types: p.collections[f.def.place.collection.Name], lang: lang, first: -1, last: -1}
+	fail := func(format string, args ...any) { p.fail(newError(CodeBadInput, format, args...), f.nodes[0]) }
+	if where, ok := args["where"].(object); ok && len(where) > 0 {
+		c := filterCompiler{Schema: p.Schema, lang: lang}
+		l.where = c.record(where)
+		if c.conditions > p.limits.Conditions {
+			p.fail(tooLarge("\"where\" has %d conditions; the limit is %d.", c.conditions, p.limits.Conditions), f.nodes[0])
+		}
+	}
+	orders, _ := args["orderBy"].([]any)
+	for _, o := range orders {
+		l.order(o.(object))
+	}
+	if len(l.orders) > p.limits.Orders {
+		p.fail(tooLarge("\"orderBy\" has %d orders; the limit is %d.", len(l.orders), p.limits.Orders), f.nodes[0])
+	}
+	p.sizes(l, args, fail)
+	l.after = l.cursor("after", args, fail)
+	l.before = l.cursor("before", args, fail)
+	return l
+}
+
+func (l *listing) order(o object) {
+	var out ordering
+	for _, m := range o {
+		switch m.def.name {
+		case "field":
+			name, _ := m.value.(string)
+			out.field = l.types.orderCalled(name)
+		case "direction":
+			out.desc = m.value == "DESC"
+		}
+	}
+	if out.field != nil {
+		l.orders = append(l.orders, out)
+	}
+}
+
+func (p *planner) sizes(l *listing, args map[string]any, fail func(string, ...any)) {
+	for _, side := range []struct {
+		name string
+		size *int
+	}{{"first", &l.first}, {"last", &l.last}} {
+		n, ok := args[side.name].(int64)
+		switch {
+		case !ok:
+			continue
+		case n < 0:
+			fail("%q is %d; it cannot be negative.", side.name, n)
+		case n > int64(p.limits.MaxPageSize):
+			fail("%q is %d; the limit is %d. Ask for the next page with \"after\".", side.name, n, p.limits.MaxPageSize)
+		default:
+			*side.size = int(n)
+		}
+	}
+	switch {
+	case l.first >= 0 && l.last >= 0:
+		fail("\"first\" and \"last\" cannot both be given.")
+	case l.first < 0 && l.last < 0:
+		l.first = p.limits.PageSize
+	}
+}
+
+func (l *listing) cursor(name string, args map[string]any, fail func(string, ...any)) *cursor {
+	text, ok := args[name].(string)
+	if !ok {
+		return nil
+	}
+	c, ok := decodeCursor(text, l.mark(), len(l.orders))
+	if !ok {
+		fail("%q is no cursor of this list: it is damaged, or comes from another collection, order or language.", name)
+		return nil
+	}
+	return &c
+}
+
+// page is one page of a connection.
+type page struct {
+	*listing
+	schema   *Schema
+	view     *content.View
+	records  []*content.Record
+	total    int
+	previous bool
+	next     bool
+}
+
+// edge is one record of a page.
+type edge struct {
+	*page
+	record *content.Record
+}
+
+func (p *page) cursorOf(r *content.Record) string {
+	c := cursor{id: r.ID}
+	for _, o := range p.orders {
+		value, ok := p.schema.raw(p.view, r, o.field, p.lang)
+		c.raws = append(c.raws, rawKey{value, ok})
+	}
+	return c.encode(p.mark())
+}
+
+// ordered is a list of records in order: the set itself, or indexes into it.
+type ordered struct {
+	set     *content.Set
+	all     bool
+	indexes []int32
+	columns []*column
+	orders  []ordering
+}
+
+func (l *ordered) len() int {
+	if l.all {
+		return l.set.Len()
+	}
+	return len(l.indexes)
+}
+
+func (l *ordered) index(i int) int32 {
+	if l.all {
+		return int32(i)
+	}
+	return l.indexes[i]
+}
+
+// page answers the connection of all records, or of those that refer to one, in
+// the view of run. It is nil where the time is over.
+func (s *Schema) page(run *sieve, l *listing, referrers *[]*content.Record) *page {
+	list := &ordered{set: run.view.Snapshot.Set(l.types.collection.Name), orders: l.orders}
+	list.choose(run, l, referrers)
+	for _, o := range l.orders {
+		column := s.column(run, l.types.collection, o.field, l.lang)
+		if column == nil {
+			return nil
+		}
+		list.columns = append(list.columns, column)
+	}
+	list.sort()
+	if run.err != nil {
+		return nil
+	}
+	from, to := list.window(l)
+	p := &page{listing: l, schema: s, view: run.view, total: list.len(), previous: from > 0, next: to < list.len()}
+	p.records = make([]*content.Record, 0, to-from)
+	for i := from; i < to; i++ {
+		p.records = append(p.records, list.set.At(int(list.index(i))))
+	}
+	return p
+}
+
+// choose filters.
+func (l *ordered) choose(run *sieve, asked *listing, referrers *[]*content.Record) {
+	if referrers != nil {
+		for _, r := range *referrers {
+			if i, ok := l.set.Index(r.ID); ok && keep(run, asked, r) {
+				l.indexes = append(l.indexes, int32(i))
+			}
+		}
+		return
+	}
+	if asked.where == nil && len(asked.orders) == 0 {
+		l.all = true
+		return
+	}
+	for i := range l.set.Len() {
+		if keep(run, asked, l.set.At(i)) {
+			l.indexes = append(l.indexes, int32(i))
+		}
+	}
+}
+
+func keep(run *sieve, l *listing, r *content.Record) bool {
+	if run.stopped() {
+		return false
+	}
+	return l.where == nil || l.where(run, subject{r, r.Root})
+}
+
+// sort orders by rank, then by id, which is the order of indexes.
+func (l *ordered) sort() {
+	if len(l.orders) == 0 {
+		return
+	}
+	slices.SortFunc(l.indexes, func(a, b int32) int {
+		for i, o := range l.orders {
+			if c := compareRanks(l.columns[i].ranks[a], l.columns[i].ranks[b], o.desc); c != 0 {
+				return c
+			}
+		}
+		return cmp.Compare(a, b)
+	})
+}
+
+// window cuts the page out (Relay Cursor Connections, 4.4).
+func (l *ordered) window(asked *listing) (from, to int) {
+	to = l.len()
+	if asked.after != nil {
+		from = l.search(asked, *asked.after, 1)
+	}
+	if asked.before != nil {
+		to = max(from, l.search(asked, *asked.before, 0))
+	}
+	if asked.first >= 0 {
+		to = min(to, from+asked.first)
+	}
+	if asked.last >= 0 {
+		from = max(from, to-asked.last)
+	}
+	return from, to
+}
+
+// search returns the first place whose record stands at the cursor or after it
+// (least 0), or after it (least 1).
+func (l *ordered) search(asked *listing, c cursor, least int) int {
+	keys := make([]string, len(c.raws))
+	for i, raw := range c.raws {
+		if raw.ok {
+			keys[i] = l.orders[i].field.keyer(asked.lang)(raw.value)
+		}
+	}
+	low, high := 0, l.len()
+	for low < high {
+		middle := int(uint(low+high) >> 1)
+		if l.against(int(l.index(middle)), keys, c.id) >= least {
+			high = middle
+		} else {
+			low = middle + 1
+		}
+	}
+	return low
+}
+
+// against compares the record at an index of the set with a place.
+func (l *ordered) against(index int, keys []string, id content.ID) int {
+	for i, o := range l.orders {
+		if c := compareKeys(l.columns[i].keys[index], keys[i], o.desc); c != 0 {
+			return c
+		}
+	}
+	return cmp.Compare(l.set.At(index).ID, id)
+}

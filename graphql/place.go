@@ -1,0 +1,113 @@
+package graphql
+
+import "github.com/koonti/koonti/internal/content"
+
+// place says what a field reads: the resolver is looked up by its kind, and a
+// compiler of queries can read the same.
+type place struct {
+	kind placeKind
+	// field is the property of a record, for property, propertyLang,
+	// propertyTranslations and propertyFile.
+	field *content.Field
+	// inverse is the way back, for inverse.
+	inverse *content.Inverse
+	// collection is that of the records which come out, for roots and inverses.
+	collection *content.Collection
+	// meta reads a field of introspection, for metaPlace.
+	meta metaReader
+	// folder is where attachments lie, for propertyFile.
+	folder string
+}
+
+// placeKind names one way of reading.
+type placeKind byte
+
+// What fields read. The comment of each group says what its source is.
+const (
+	// Introspection; the source is a *typeDef and so on (see introspect.go).
+	metaPlace placeKind = iota
+	typename
+
+	// Root fields.
+	rootRecord  // one record of a collection
+	rootRecords // a connection of a collection's records
+	rootAny     // one record of any collection
+	rootModel
+	rootProblems
+	rootView
+
+	// Fields that every record has; the source is an *item.
+	recordKey
+	recordID
+	recordCollection
+	recordPath
+	recordTitle
+	recordDocument
+	recordValid
+	recordStale
+	recordUncommitted
+	recordRevision
+	recordProblems
+
+	// What the schema and the model say of a record or of an object in it; the
+	// source is an *item.
+	property
+	propertyLang
+	propertyTranslations
+	propertyFile
+	inverse
+
+	// Connections; the source is a *page, or an edge of one.
+	pageEdges
+	pageNodes
+	pageItself
+	pageTotal
+	pageHasNext
+	pageHasPrevious
+	pageStart
+	pageEnd
+	edgeCursor
+	edgeNode
+
+	// The parts of what is no record; the source is a translation, *attachment,
+	// content.Problem, *content.View, *content.Collection or content.Reference.
+	translationLang
+	translationText
+	filePath
+	fileSize
+	fileURL
+	problemCollection
+	problemID
+	problemPath
+	problemLine
+	problemColumn
+	problemPointer
+	problemRule
+	problemSchemaPointer
+	problemMessage
+	viewKey
+	viewCommit
+	viewRef
+	viewCommittedAt
+	viewPublishedAt
+	viewModelStale
+	viewRecords
+	viewUncommitted
+	modelLanguages
+	modelCollections
+	collectionName
+	collectionType
+	collectionSchema
+	collectionPath
+	collectionTitle
+	collectionLabel
+	collectionSingular
+	collectionPlural
+	collectionLocalized
+	collectionReferences
+	referenceField
+	referenceCollection
+	referenceInverse
+
+	placeKinds // how many there are
+)

@@ -1,0 +1,339 @@
+package graphql
+
+import (
+	"github.com/graphql-go/graphql/language/ast"
+
+	"github.com/koonti/koonti/internal/content"
+)
+
+// plan is one operation with its variables: which fields are answered, in order,
+// for each concrete type, and what their arguments say. The executor looks
+// arguments up in it, the encoder walks it, and a compiler can start from it.
+type plan struct {
+	document  *document
+	operation *operation
+	variables values
+	root      *selection
+	// bound has the arguments of fields, by the field and the language inherited.
+	bound map[boundKey]*bound
+	// revisioned: some field has `at`.
+	revisioned bool
+}
+
+type boundKey struct {
+	field *ast.Field
+	lang  content.Language
+}
+
+// bound are the arguments of one field.
+type bound struct {
+	// lang is what holds for the field itself and, on a root field, below it.
+	lang       content.Language
+	at         string
+	id         content.ID
+	collection *content.Collection
+	list       *listing
+	typ        any // of __type: a typeRef or nil
+}
+
+// selection is what is asked of one object type.
+type selection struct {
+	typ    *typeDef
+	fields []*planField
+}
+
+// planField is one response key.
+type planField struct {
+	key   string
+	def   *fieldDef
+	nodes []*ast.Field
+	bound *bound
+	// below has one selection for each type the field may answer; none for leaves.
+	below []*selection
+}
+
+// planner makes a plan and counts what it may cost.
+type planner struct {
+	*Schema
+	*plan
+	errs       []*Error
+	work, cost int
+	revisions  map[string]bool
+}
+
+// plan binds an operation to its variables. What is refused here was not executed.
+func (s *Schema) plan(d *document, op *operation, variables values) (*plan, []*Error) {
+	p := planner{
+		Schema:    s,
+		plan:      &plan{document: d, operation: op, variables: variables, bound: map[boundKey]*bound{}},
+		revisions: map[string]bool{},
+	}
+	p.root = p.selection(s.query, []*ast.SelectionSet{op.node.SelectionSet}, s.defaultLanguage(), 1)
+	if len(p.revisions) > s.limits.Revisions {
+		p.fail(tooLarge("The query reads %d revisions; the limit is %d.", len(p.revisions), s.limits.Revisions))
+	}
+	p.revisioned = len(p.revisions) > 0
+	return p.plan, p.errs
+}
+
+func (s *Schema) defaultLanguage() content.Language {
+	if len(s.model.Languages) == 0 {
+		return ""
+	}
+	return s.model.Languages[0]
+}
+
+func (p *planner) fail(err *Error, at ...*ast.Field) {
+	if len(p.errs) >= p.limits.Errors {
+		return
+	}
+	for _, f := range at {
+		err.Locations = locate(p.document.text, f.Loc.Start)
+	}
+	p.errs = append(p.errs, err)
+}
+
+// spend counts and reports whether there is still room.
+func (p *planner) spend(work, cost int) bool {
+	within := p.work <= p.limits.Work && p.cost <= p.limits.Cost
+	p.work, p.cost = p.work+work, p.cost+cost
+	if within && p.work > p.limits.Work {
+		p.fail(tooLarge("The query visits more than %d fields when its fragments are expanded.", p.limits.Work))
+	}
+	if within && p.cost > p.limits.Cost {
+		p.fail(tooLarge("The query asks for more than %d values, counting lists by their page sizes; ask for smaller pages or fewer lists in lists.", p.limits.Cost))
+	}
+	return p.work <= p.limits.Work && p.cost <= p.limits.Cost
+}
+
+// selection plans what is asked of t, which stands times times in the answer.
+func (p *planner) selection(t *typeDef, sets []*ast.SelectionSet, lang content.Language, times int) *selection {
+	sel := &selection{typ: t}
+	c := collector{planner: p, sel: sel, spread: map[string]bool{}}
+	for _, set := range sets {
+		c.collect(set)
+	}
+	for _, f := range sel.fields {
+		if !p.spend(1, times) {
+			break
+		}
+		p.field(f, lang, times)
+	}
+	return sel
+}
+
+// collector gathers fields as CollectFields does (June 2018, 6.3.2).
+type collector struct {
+	*planner
+	sel    *selection
+	spread map[string]bool
+	byKey  map[string]*planField
+}
+
+func (c *collector) collect(set *ast.SelectionSet) {
+	if set == nil {
+		return
+	}
+	for _, s := range set.Selections {
+		if !c.spend(1, 0) {
+			return
+		}
+		switch s := s.(type) {
+		case *ast.Field:
+			if c.included(s.Directives) {
+				c.add(s)
+			}
+		case *ast.InlineFragment:
+			if c.included(s.Directives) && c.applies(s.TypeCondition) {
+				c.collect(s.SelectionSet)
+			}
+		case *ast.FragmentSpread:
+			f := c.document.fragments[s.Name.Value]
+			if f == nil || c.spread[s.Name.Value] || !c.included(s.Directives) {
+				continue
+			}
+			c.spread[s.Name.Value] = true
+			if c.applies(f.TypeCondition) {
+				c.collect(f.SelectionSet)
+			}
+		}
+	}
+}
+
+func (c *collector) applies(condition *ast.Named) bool {
+	if condition == nil {
+		return true
+	}
+	t := c.byName[condition.Name.Value]
+	return t != nil && t.covers(c.sel.typ)
+}
+
+// included evaluates @skip and @include.
+func (c *collector) included(directives []*ast.Directive) bool {
+	for _, d := range directives {
+		yes := false
+		for _, arg := range d.Arguments {
+			coerced := coercer{variables: c.variables}
+			v, _ := coerced.coerce(fromLiteral(arg.Value), nonNull(of(c.scalarType("Boolean"))), "if")
+			yes, _ = v.(bool)
+			for _, e := range coerced.errors(c.document.text, 1) {
+				c.fail(e)
+			}
+		}
+		if d.Name.Value == "skip" && yes || d.Name.Value == "include" && !yes {
+			return false
+		}
+	}
+	return true
+}
+
+func (s *system) scalarType(name string) *typeDef { return s.byName[name] }
+
+func (c *collector) add(f *ast.Field) {
+	key := responseKey(f)
+	if key == hiddenType {
+		return
+	}
+	if known := c.byKey[key]; known != nil {
+		known.nodes = append(known.nodes, f)
+		return
+	}
+	out := &planField{key: key, def: c.fieldOf(c.sel.typ, visibleName(f)), nodes: []*ast.Field{f}}
+	if c.byKey == nil {
+		c.byKey = map[string]*planField{}
+	}
+	c.byKey[key] = out
+	c.sel.fields = append(c.sel.fields, out)
+}
+
+// visibleName is the name of a field as the query has it.
+func visibleName(f *ast.Field) string {
+	name := f.Name.Value
+	if len(name) > 0 && name[:1] == hiddenPrefix {
+		return name[1:]
+	}
+	return name
+}
+
+// field binds the arguments of f and plans what is below it.
+func (p *planner) field(f *planField, lang content.Language, times int) {
+	if f.def == nil {
+		return // validation would have refused it
+	}
+	f.bound = p.bind(f, lang)
+	if f.def.place.kind == metaPlace {
+		times = 0 // introspection has a budget of its own
+	}
+	if isRoot(f.def.place.kind) {
+		lang = f.bound.lang
+	}
+	times = min(times*p.size(f), p.limits.Cost+1)
+	t := f.def.typ.named()
+	if !t.composite() {
+		return
+	}
+	sets := make([]*ast.SelectionSet, len(f.nodes))
+	for i, n := range f.nodes {
+		sets[i] = n.SelectionSet
+	}
+	concrete := t.possible
+	if t.kind == objectKind {
+		concrete = []*typeDef{t}
+	}
+	before := p.cost
+	dearest := before
+	for _, o := range concrete {
+		p.cost = before
+		f.below = append(f.below, p.selection(o, sets, lang, times))
+		dearest = max(dearest, p.cost)
+	}
+	p.cost = dearest
+}
+
+// size is how many values a field answers at most, or may be thought to.
+func (p *planner) size(f *planField) int {
+	switch {
+	case f.bound != nil && f.bound.list != nil:
+		return max(1, f.bound.list.size())
+	case f.def.place.kind == pageEdges || f.def.place.kind == pageNodes:
+		return 1 // counted at the connection
+	case f.def.typ.item != nil:
+		return embeddedSize
+	}
+	return 1
+}
+
+func isRoot(k placeKind) bool { return k >= rootRecord && k <= rootView }
+
+// bind evaluates arguments, once for each field and inherited language.
+func (p *planner) bind(f *planField, lang content.Language) *bound {
+	key := boundKey{f.nodes[0], lang}
+	if b := p.bound[key]; b != nil {
+		return b
+	}
+	b := &bound{lang: lang}
+	p.bound[key] = b
+	if len(f.def.args) == 0 {
+		return b
+	}
+	args := p.arguments(f)
+	if len(p.errs) > 0 {
+		return b
+	}
+	if l, ok := args["lang"].(string); ok {
+		b.lang = content.Language(l)
+	}
+	if at, ok := args["at"].(string); ok {
+		b.at = at
+		p.revisions[at] = true
+	}
+	if id, ok := args["id"].(string); ok {
+		b.id = content.ID(id)
+	}
+	switch f.def.place.kind {
+	case rootAny:
+		b.collection = p.collectionCalled(f, args)
+	case rootRecords, inverse:
+		b.list = p.listing(f, args, b.lang)
+	case metaPlace:
+		if name, ok := args["name"].(string); ok && p.byName[name] != nil {
+			b.typ = of(p.byName[name])
+		}
+	}
+	return b
+}
+
+// arguments evaluates the arguments of a field; what is absent is not in the map.
+func (p *planner) arguments(f *planField) map[string]any {
+	given := p.document.arguments[f.nodes[0]]
+	c := coercer{variables: p.variables}
+	out := make(map[string]any, len(given))
+	for _, def := range f.def.args {
+		in := inputValue{literal: true, at: f.nodes[0].Loc.Start}
+		for _, a := range given {
+			if a.Name.Value == def.name {
+				in = fromLiteral(a.Value)
+			}
+		}
+		if v, ok := c.coerce(in, def.typ, def.name); ok {
+			out[def.name] = v
+		}
+	}
+	for _, e := range c.errors(p.document.text, p.limits.Errors) {
+		p.fail(e)
+	}
+	return out
+}
+
+func (p *planner) collectionCalled(f *planField, args map[string]any) *content.Collection {
+	name, _ := args["collection"].(string)
+	c := p.model.Collection(content.CollectionName(name))
+	if c == nil {
+		var names []string
+		for _, c := range p.model.Collections {
+			names = append(names, string(c.Name))
+		}
+		p.fail(newError(CodeBadInput, "There is no collection %q.%s", shorten(name), didYouMean(name, names)), f.nodes[0])
+	}
+	return c
+}

@@ -1,0 +1,239 @@
+package graphql
+
+import (
+	"context"
+	"net/url"
+	"strings"
+
+	"github.com/koonti/koonti/internal/content"
+)
+
+func (c *call) item() *item { return c.source.(*item) }
+
+// value is that of the property being read; nil where it is not there.
+func (c *call) value() *content.Value { return c.place.field.Read(c.item().value) }
+
+// textLang is the language that a property is asked for in.
+func (c *call) textLang() content.Language {
+	if c.bound != nil {
+		return c.bound.lang
+	}
+	return c.item().lang
+}
+
+// notNil keeps a nil view of a failed call from being answered as one.
+func notNil(v *content.View, err error) (any, error) {
+	if err != nil {
+		return nil, err
+	}
+	return v, nil
+}
+
+// one reads a root field that answers one record; null where there is none.
+func (c *call) one(ctx context.Context, from *content.Collection) (any, error) {
+	view, err := c.at(ctx)
+	if err != nil {
+		return nil, err
+	}
+	r := view.Snapshot.Record(content.Ref{Collection: from.Name, ID: c.bound.id})
+	if r == nil {
+		return nil, nil
+	}
+	return &item{view, r, r.Root, c.bound.lang}, nil
+}
+
+func readRecords(ctx context.Context, c *call) (any, error) {
+	view, err := c.at(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return c.paged(ctx, newSieve(ctx, view), nil)
+}
+
+func readInverse(ctx context.Context, c *call) (any, error) {
+	it, inv := c.item(), c.place.inverse
+	referrers := it.view.Snapshot.Set(inv.Collection).Referrers(inv.At, it.record.ID)
+	return c.paged(ctx, newSieve(ctx, it.view), &referrers)
+}
+
+func (c *call) paged(ctx context.Context, run *sieve, referrers *[]*content.Record) (any, error) {
+	p := c.page(run, c.bound.list, referrers)
+	if p == nil {
+		c.stop = run.err
+		return nil, ctx.Err()
+	}
+	return p, nil
+}
+
+func (p *page) item(r *content.Record) *item { return &item{p.view, r, r.Root, p.lang} }
+
+func (p *page) cursorAt(i int) any {
+	if i < 0 || i >= len(p.records) {
+		return nil
+	}
+	return p.cursorOf(p.records[i])
+}
+
+func readProblems(ctx context.Context, c *call) (any, error) {
+	view, err := c.at(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return problemsIn(view.Problems, c.bound.lang), nil
+}
+
+func problemsIn(list []content.Problem, lang content.Language) []any {
+	return each(list, func(p content.Problem) any { return spoken[content.Problem]{p, lang} })
+}
+
+// keyOf is unique over collection, id and blob.
+func keyOf(r *content.Record) string {
+	const digits = 12
+	return string(r.Collection) + "/" + string(r.ID) + "@" + string(r.Blob[:min(digits, len(r.Blob))])
+}
+
+// revisionOf is the commit that the document was read from.
+func revisionOf(it *item) any {
+	if it.record.Stale {
+		return string(it.record.From)
+	}
+	return string(it.view.Commit)
+}
+
+// output is what a value answers by its shape; nil where it does not fit.
+func (c *call) output(s *content.Shape, v *content.Value, lang content.Language) any {
+	if v.IsNull() {
+		return nil
+	}
+	switch s.Kind {
+	case content.ShapeObject:
+		return c.object(s, v)
+	case content.ShapeList:
+		if v.Kind != content.List {
+			return nil
+		}
+		return c.items(s.Item, v, lang)
+	case content.ShapeLocalized:
+		text, _ := c.model.Localize(v, lang)
+		return textOrNil(text.Str())
+	case content.ShapeReference:
+		it := c.item()
+		found, ok := follow(it.view, s, v)
+		if !ok {
+			return nil
+		}
+		return &item{it.view, found.record, found.value, it.lang}
+	}
+	return leaf(s, v)
+}
+
+func (c *call) object(s *content.Shape, v *content.Value) any {
+	switch {
+	case !hasFields(s):
+		return v
+	case v.Kind != content.Object:
+		return nil
+	}
+	it := c.item()
+	return &item{it.view, it.record, v, it.lang}
+}
+
+// items leaves out what does not fit, unless items may be null.
+func (c *call) items(s *content.Shape, v *content.Value, lang content.Language) []any {
+	out := make([]any, 0, len(v.Kids))
+	for i := range v.Kids {
+		item := c.output(s, &v.Kids[i], lang)
+		if item != nil || s.Nullable {
+			out = append(out, item)
+		}
+	}
+	return out
+}
+
+func readLang(_ context.Context, c *call) (any, error) {
+	_, lang := c.model.Localize(c.value(), c.bound.lang)
+	return textOrNil(string(lang)), nil
+}
+
+// readTranslations answers the languages of the model, in its order.
+func readTranslations(_ context.Context, c *call) (any, error) {
+	v := c.value()
+	if v == nil || v.Kind != content.Object {
+		return nil, nil
+	}
+	out := []any{}
+	for _, lang := range c.model.Languages {
+		if text := v.Member(string(lang)).Str(); text != "" {
+			out = append(out, translation{string(lang), text})
+		}
+	}
+	return out, nil
+}
+
+// readFile answers the attachments that exist.
+func readFile(_ context.Context, c *call) (any, error) {
+	v := c.value()
+	if v == nil {
+		return nil, nil
+	}
+	if c.place.field.Shape.Kind != content.ShapeList {
+		return c.attachment(v), nil
+	}
+	out := []any{}
+	eachItem(v, func(name *content.Value) bool {
+		if a := c.attachment(name); a != nil {
+			out = append(out, a)
+		}
+		return true
+	})
+	return out, nil
+}
+
+func (c *call) attachment(name *content.Value) any {
+	view := c.item().view
+	f, ok := view.Snapshot.File(c.place.folder + "/" + name.Str())
+	if !ok {
+		return nil
+	}
+	return &attachment{f, view}
+}
+
+// fileURL says where an attachment is handed out, of the commit it was read from
+// where that is not the one served.
+func (c *call) fileURL(a *attachment) string {
+	segments := strings.Split(a.Path, "/")
+	for i := range segments {
+		segments[i] = url.PathEscape(segments[i])
+	}
+	address := c.config.FilesURL + strings.Join(segments, "/")
+	if a.view != c.view && a.view.Commit != "" {
+		address += "?at=" + string(a.view.Commit)
+	}
+	return address
+}
+
+func (c *call) uncommitted(v *content.View) any {
+	n := int64(0)
+	for _, of := range c.model.Collections {
+		for r := range v.Snapshot.Set(of.Name).All() {
+			if r.Uncommitted {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// readLabel falls back in the order of the model.
+func readLabel(_ context.Context, c *call) (any, error) {
+	of := c.source.(spoken[*content.Collection]).of
+	if label := of.Label[c.bound.lang]; label != "" {
+		return label, nil
+	}
+	for _, lang := range c.model.Languages {
+		if label := of.Label[lang]; label != "" {
+			return label, nil
+		}
+	}
+	return nil, nil
+}
