@@ -1,0 +1,293 @@
+package server
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/munnerz/goautoneg"
+
+	"github.com/koonti/koonti/graphql"
+	"github.com/koonti/koonti/internal/content"
+)
+
+// The two media types of an answer (GraphQL over HTTP, section 5).
+const (
+	typeResponse = "application/graphql-response+json"
+	typeJSON     = "application/json"
+)
+
+// maxBody is the largest request body, in bytes: a query and its variables.
+const maxBody = 512 << 10
+
+// answerKey names an answer by all that it depends on. Only answers that do not
+// depend on other revisions are kept, since refs may move under those.
+type answerKey struct {
+	view    string
+	request [sha256.Size]byte
+}
+
+// answer is a finished answer that was kept.
+type answer struct {
+	body []byte
+	etag string
+}
+
+// requestError is a request that is no GraphQL request at all; it is answered with
+// its status whatever media type was asked for.
+type requestError struct {
+	status int
+	allow  string
+	text   string
+}
+
+func (e *requestError) Error() string { return e.text }
+
+func (h *handler) graphql(w http.ResponseWriter, r *http.Request) error {
+	header := w.Header()
+	header.Set("Access-Control-Allow-Origin", "*")
+	header.Add("Vary", "Accept")
+	media := negotiate(r.Header.Get("Accept"))
+	if media == "" {
+		header.Set("Content-Type", typeJSON+"; charset=utf-8")
+		return h.refuse(w, typeJSON, &requestError{http.StatusNotAcceptable, "", "answers are " + typeResponse + " or " + typeJSON + "; accept one of them"})
+	}
+	request, err := parseRequest(w, r)
+	var refused *requestError
+	if errors.As(err, &refused) {
+		return h.refuse(w, media, refused)
+	}
+	if err != nil {
+		return err
+	}
+	return h.answer(w, r, media, request)
+}
+
+// negotiate picks the media type of the answer; "" where none is acceptable.
+// Without a wish it is application/json, which every client can read.
+func negotiate(accept string) string {
+	if strings.TrimSpace(accept) == "" {
+		return typeJSON
+	}
+	return goautoneg.Negotiate(accept, []string{typeJSON, typeResponse})
+}
+
+func (h *handler) answer(w http.ResponseWriter, r *http.Request, media string, request graphql.Request) error {
+	view := h.catalog.Current()
+	schema, err := h.server.schema(view.Model)
+	if err != nil {
+		return err
+	}
+	key := answerKey{view.Key, hashRequest(request)}
+	if kept, ok := h.server.answers.Get(key); ok {
+		h.server.metrics.queries.WithLabelValues("kept").Inc()
+		return h.write(w, r, media, http.StatusOK, kept)
+	}
+	if r.Method == http.MethodGet || r.Method == http.MethodHead {
+		request.ReadOnly = true
+	}
+	response := schema.Do(r.Context(), view, h.catalog, request)
+	h.server.metrics.queries.WithLabelValues(outcome(response)).Inc()
+	if r.Context().Err() != nil {
+		return r.Context().Err()
+	}
+	done := &answer{response.Body, etagOf(response.Body)}
+	if response.Executed && !response.Revisioned && !response.Failed && len(response.Body) <= largestKept {
+		h.server.answers.Add(key, done)
+	}
+	return h.write(w, r, media, statusFor(media, response), done)
+}
+
+func outcome(r *graphql.Response) string {
+	switch {
+	case !r.Executed:
+		return "refused"
+	case r.Failed:
+		return "errors"
+	}
+	return "ok"
+}
+
+// statusFor is the status of an answer (GraphQL over HTTP, sections 6.4.1 and
+// 6.4.2): a client that accepts only application/json gets 200 for whatever was a
+// well-formed request.
+func statusFor(media string, r *graphql.Response) int {
+	switch {
+	case r.Code == graphql.CodeMethod:
+		return http.StatusMethodNotAllowed
+	case r.Executed || media == typeJSON:
+		return http.StatusOK
+	}
+	return r.Status
+}
+
+func (h *handler) write(w http.ResponseWriter, r *http.Request, media string, status int, a *answer) error {
+	header := w.Header()
+	header.Set("Content-Type", media+"; charset=utf-8")
+	if status == http.StatusMethodNotAllowed {
+		header.Set("Allow", "POST")
+	}
+	if status != http.StatusOK || r.Method == http.MethodPost {
+		header.Set("Cache-Control", "no-store")
+		w.WriteHeader(status)
+		_, err := w.Write(a.body)
+		return ignoreGone(err)
+	}
+	header.Set("ETag", a.etag)
+	header.Set("Cache-Control", "no-cache")
+	if matches(r.Header.Get("If-None-Match"), a.etag) {
+		w.WriteHeader(http.StatusNotModified)
+		return nil
+	}
+	_, err := w.Write(a.body)
+	return ignoreGone(err)
+}
+
+// ignoreGone: a client that went away is no failure of ours.
+func ignoreGone(error) error { return nil }
+
+func (h *handler) refuse(w http.ResponseWriter, media string, e *requestError) error {
+	h.server.metrics.queries.WithLabelValues("refused").Inc()
+	if e.allow != "" {
+		w.Header().Set("Allow", e.allow)
+	}
+	w.Header().Set("Content-Type", media+"; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(e.status)
+	body := map[string]any{"errors": []any{map[string]any{"message": e.text, "extensions": map[string]any{"code": "BAD_REQUEST"}}}}
+	return ignoreGone(json.NewEncoder(w).Encode(body))
+}
+
+// parseRequest reads a GraphQL request from the URL or the body (GraphQL over HTTP,
+// section 5.4 and 5.5). Whatever is no such request is a *requestError.
+func parseRequest(w http.ResponseWriter, r *http.Request) (graphql.Request, error) {
+	switch r.Method {
+	case http.MethodGet, http.MethodHead:
+		return fromURL(r.URL.RawQuery)
+	case http.MethodPost:
+		return fromBody(w, r)
+	}
+	return graphql.Request{}, &requestError{http.StatusMethodNotAllowed, "GET, HEAD, POST", "ask with POST, or with GET for queries"}
+}
+
+func bad(format string, args ...any) *requestError {
+	return &requestError{http.StatusBadRequest, "", fmt.Sprintf(format, args...)}
+}
+
+func fromURL(raw string) (request graphql.Request, err error) {
+	values, err := url.ParseQuery(raw)
+	if err != nil {
+		return request, bad("the query string of the address cannot be read: %v", err)
+	}
+	request.Query, request.OperationName = values.Get("query"), values.Get("operationName")
+	if request.Query == "" {
+		return request, bad("the parameter query is missing: ask with /graphql?query={...} or POST {\"query\": \"...\"}")
+	}
+	for name, target := range map[string]*map[string]any{"variables": &request.Variables, "extensions": &request.Extensions} {
+		text := values.Get(name)
+		if text == "" {
+			continue
+		}
+		if err := decode([]byte(text), target); err != nil {
+			return request, bad("the parameter %s must be a JSON object: %v", name, err)
+		}
+	}
+	return request, nil
+}
+
+func fromBody(w http.ResponseWriter, r *http.Request) (request graphql.Request, err error) {
+	media, parameters, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || media != typeJSON {
+		return request, &requestError{http.StatusUnsupportedMediaType, "", "send the request as Content-Type: application/json"}
+	}
+	if charset := parameters["charset"]; charset != "" && !strings.EqualFold(charset, "utf-8") {
+		return request, &requestError{http.StatusUnsupportedMediaType, "", "send the request in UTF-8"}
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) {
+		return request, &requestError{http.StatusRequestEntityTooLarge, "", fmt.Sprintf("the request is over %d bytes", maxBody)}
+	}
+	if err != nil {
+		return request, bad("the request could not be read")
+	}
+	return decodeRequest(body)
+}
+
+func decodeRequest(body []byte) (request graphql.Request, err error) {
+	var fields map[string]json.RawMessage
+	if err := decode(body, &fields); err != nil {
+		return request, bad("the body must be a JSON object with the query in it: %v", err)
+	}
+	if fields == nil {
+		return request, bad("the body must be a JSON object with the query in it")
+	}
+	for _, f := range []struct {
+		name   string
+		target any
+		what   string
+	}{
+		{"query", &request.Query, "a string"}, {"operationName", &request.OperationName, "a string"},
+		{"variables", &request.Variables, "an object"}, {"extensions", &request.Extensions, "an object"},
+	} {
+		raw := fields[f.name]
+		if raw == nil || string(raw) == "null" {
+			continue
+		}
+		if err := decode(raw, f.target); err != nil {
+			return request, bad("%s must be %s", f.name, f.what)
+		}
+	}
+	if request.Query == "" {
+		return request, bad("the query is missing: send {\"query\": \"{ ... }\"}")
+	}
+	return request, nil
+}
+
+// decode reads exactly one JSON value, numbers digit for digit.
+func decode(data []byte, target any) error {
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.UseNumber()
+	if err := decoder.Decode(target); err != nil {
+		return err
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return fmt.Errorf("more than one JSON value: %w", content.ErrInvalid)
+	}
+	return nil
+}
+
+func hashRequest(request graphql.Request) [sha256.Size]byte {
+	variables, _ := json.Marshal(request.Variables)
+	hash := sha256.New()
+	fmt.Fprintf(hash, "%d %d ", len(request.Query), len(request.OperationName))
+	io.WriteString(hash, request.Query)
+	io.WriteString(hash, request.OperationName)
+	hash.Write(variables)
+	return [sha256.Size]byte(hash.Sum(nil))
+}
+
+// etagOf is weak, since compression changes the bytes (RFC 9110, section 8.8.1).
+func etagOf(body []byte) string {
+	sum := sha256.Sum256(body)
+	return `W/"` + hex.EncodeToString(sum[:12]) + `"`
+}
+
+// matches compares an If-None-Match header with etag (RFC 9110, section 13.1.2).
+func matches(header, etag string) bool {
+	for candidate := range strings.SplitSeq(header, ",") {
+		candidate = strings.TrimSpace(candidate)
+		if candidate == "*" || strings.TrimPrefix(candidate, "W/") == strings.TrimPrefix(etag, "W/") {
+			return header != ""
+		}
+	}
+	return false
+}
