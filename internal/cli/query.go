@@ -1,0 +1,136 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/koonti/koonti/graphql"
+	"github.com/koonti/koonti/internal/catalog"
+	"github.com/koonti/koonti/internal/check"
+)
+
+// maxQuery bounds a query read from standard input, in bytes.
+const maxQuery = 1 << 20
+
+func (a *app) sdl() *cobra.Command {
+	var ref string
+	c := &cobra.Command{
+		Use:     "sdl",
+		Short:   "Print the GraphQL types of the model",
+		Example: "  koonti sdl > schema.graphql",
+		Args:    noArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return a.withCatalog(c.Context(), ref, func(_ *catalog.Catalog, schema *graphql.Schema) error {
+				_, err := io.WriteString(a.Out, schema.SDL())
+				return err
+			})
+		},
+	}
+	a.content(c)
+	c.Flags().StringVar(&ref, "ref", "", "branch or tag to read instead of the work tree")
+	return c
+}
+
+func (a *app) query() *cobra.Command {
+	var ref, variables, operation string
+	c := &cobra.Command{
+		Use:   "query QUERY",
+		Short: "Answer one GraphQL query without a server",
+		Long: `Answers one query from the work tree, or from the branch given with --ref, and
+prints the answer. "-" reads the query from standard input. A server may be
+running on the same repository meanwhile.
+
+Exit code: 0 answered, 1 answered with errors, 2 it could not be asked.`,
+		Example: `  koonti query '{ projects { totalCount nodes { id name } } }'
+  koonti query 'query($id: ID!) { project(id: $id) { name } }' --variables '{"id": "digihelppi"}'
+  koonti query - < query.graphql`,
+		Args: func(c *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return &hintError{fmt.Errorf("give one query, in quotes"), "For example: koonti query '{ view { records } }'"}
+			}
+			return nil
+		},
+		RunE: func(c *cobra.Command, args []string) error {
+			request := graphql.Request{Query: args[0], OperationName: operation}
+			if variables != "" {
+				decoder := json.NewDecoder(strings.NewReader(variables))
+				decoder.UseNumber()
+				if err := decoder.Decode(&request.Variables); err != nil {
+					return fmt.Errorf("--variables must be a JSON object: %w", err)
+				}
+			}
+			if args[0] == "-" {
+				text, err := io.ReadAll(io.LimitReader(a.In, maxQuery))
+				if err != nil {
+					return fmt.Errorf("read the query from standard input: %w", err)
+				}
+				request.Query = string(text)
+			}
+			return a.withCatalog(c.Context(), ref, func(cat *catalog.Catalog, schema *graphql.Schema) error {
+				return a.ask(c.Context(), cat, schema, request)
+			})
+		},
+	}
+	a.content(c)
+	c.Flags().StringVar(&ref, "ref", "", "branch or tag to read instead of the work tree")
+	c.Flags().StringVar(&variables, "variables", "", "the query's variables, a JSON object")
+	c.Flags().StringVar(&operation, "operation", "", "which operation to run where the query has several")
+	return c
+}
+
+func (a *app) ask(ctx context.Context, cat *catalog.Catalog, schema *graphql.Schema, request graphql.Request) error {
+	response := schema.Do(ctx, cat.Current(), cat, request)
+	var indented bytes.Buffer
+	if err := json.Indent(&indented, response.Body, "", "  "); err != nil {
+		return fmt.Errorf("write the answer: %w", err)
+	}
+	indented.WriteByte('\n')
+	if _, err := indented.WriteTo(a.Out); err != nil {
+		return fmt.Errorf("write the answer: %w", err)
+	}
+	if response.Failed {
+		return errProblems
+	}
+	return nil
+}
+
+// withCatalog opens the content once, without following it, and hands it to use.
+func (a *app) withCatalog(ctx context.Context, ref string, use func(*catalog.Catalog, *graphql.Schema) error) error {
+	repo, err := a.open()
+	if err != nil {
+		return err
+	}
+	defer repo.Close()
+	outside, err := a.outside()
+	if err != nil {
+		return err
+	}
+	cat, err := catalog.Open(ctx, catalog.Config{Repo: repo, Ref: ref, Model: outside})
+	if err != nil {
+		return explain(err)
+	}
+	schema, err := graphql.NewSchema(cat.Current().Model, graphql.Config{})
+	if err != nil {
+		return err
+	}
+	return use(cat, schema)
+}
+
+func (a *app) modelSchema() *cobra.Command {
+	return &cobra.Command{
+		Use:   "model-schema",
+		Short: "Print the JSON Schema of model files",
+		Long:  "Prints the JSON Schema that a model file must satisfy. An editor that is given it helps with writing one.",
+		Args:  noArgs,
+		RunE: func(*cobra.Command, []string) error {
+			_, err := a.Out.Write(check.ModelSchema())
+			return err
+		},
+	}
+}

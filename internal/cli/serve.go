@@ -1,0 +1,159 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/koonti/koonti/internal/catalog"
+	"github.com/koonti/koonti/internal/content"
+	"github.com/koonti/koonti/internal/gitrepo"
+	"github.com/koonti/koonti/internal/server"
+)
+
+// serveFlags are the flags of koonti serve.
+type serveFlags struct {
+	ref, addr, remote, cache, log string
+	fetch                         time.Duration
+}
+
+func (a *app) serve() *cobra.Command {
+	var flags serveFlags
+	c := &cobra.Command{
+		Use:   "serve",
+		Short: "Serve records over GraphQL, and follow changes",
+		Long: `Serves the records of a repository over GraphQL and follows every change: files
+saved in the work tree, commits on the branch given with --ref, or what comes from a
+Git server given with --remote. What is broken never takes content away: the newest
+valid version is served in its place, and the problem is told.`,
+		Example: `  koonti serve                                  # the work tree in this folder
+  koonti serve --ref main                       # only what is committed on main
+  koonti serve --repo content.git --ref main    # a bare repository
+  koonti serve --remote https://git.example.org/content.git --ref main --fetch 30s
+  koonti serve --repo other --model model.json  # a repository without a model`,
+		Args: noArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return a.runServe(c.Context(), flags) },
+	}
+	a.content(c)
+	c.Flags().StringVar(&flags.ref, "ref", "", "branch or tag to serve (default: the work tree, or HEAD of a bare repository)")
+	c.Flags().StringVar(&flags.addr, "addr", "127.0.0.1:8080", "address to listen on")
+	c.Flags().StringVar(&flags.remote, "remote", "", "URL of a Git server to follow, kept as a bare clone")
+	c.Flags().DurationVar(&flags.fetch, "fetch", 30*time.Second, "how often the remote is asked")
+	c.Flags().StringVar(&flags.cache, "cache", "", "folder for the clone of --remote (default: your cache folder)")
+	c.Flags().StringVar(&flags.log, "log", "text", "form of the log on standard error: text or json")
+	c.MarkFlagsMutuallyExclusive("repo", "remote")
+	return c
+}
+
+func noArgs(c *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return &hintError{fmt.Errorf("%q is one word too many", args[0]), fmt.Sprintf("Run '%s --help' for what it takes.", c.CommandPath())}
+	}
+	return nil
+}
+
+func (a *app) runServe(ctx context.Context, flags serveFlags) error {
+	log, err := a.logger(flags.log)
+	if err != nil {
+		return err
+	}
+	repo, err := a.served(ctx, flags)
+	if err != nil {
+		return err
+	}
+	defer repo.Close()
+	outside, err := a.outside()
+	if err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", flags.addr)
+	if err != nil {
+		return &hintError{fmt.Errorf("listen on %s: %w", flags.addr, err), "Is another server running there? Take another address with --addr."}
+	}
+	defer listener.Close()
+	srv := server.New(server.Config{Logger: log, Version: Version()})
+	cfg := catalog.Config{Repo: repo, Ref: flags.ref, Model: outside, Prepare: srv.Prepare, Logger: log}
+	if flags.remote != "" {
+		cfg.Fetch = flags.fetch
+	}
+	cat, err := catalog.Open(ctx, cfg)
+	if err != nil {
+		return explain(err)
+	}
+	handler, err := srv.Handler(cat)
+	if err != nil {
+		return err
+	}
+	a.greet(cat.Current(), listener.Addr(), flags, repo)
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return cat.Run(ctx) })
+	group.Go(func() error { return srv.Serve(ctx, listener, handler) })
+	return group.Wait()
+}
+
+func (a *app) logger(form string) (*slog.Logger, error) {
+	switch form {
+	case "text":
+		return slog.New(slog.NewTextHandler(a.Err, nil)), nil
+	case "json":
+		return slog.New(slog.NewJSONHandler(a.Err, nil)), nil
+	}
+	return nil, fmt.Errorf("--log %s is no form of log: take text or json", form)
+}
+
+// served opens the repository, or the clone of the remote.
+func (a *app) served(ctx context.Context, flags serveFlags) (*gitrepo.Repo, error) {
+	if flags.remote == "" {
+		return a.open()
+	}
+	if flags.fetch < time.Second {
+		return nil, fmt.Errorf("--fetch %s is too often: take a second or more", flags.fetch)
+	}
+	dir, err := cloneFolder(flags)
+	if err != nil {
+		return nil, err
+	}
+	repo, err := gitrepo.Mirror(ctx, flags.remote, dir, gitrepo.Config{})
+	if err != nil {
+		return nil, &hintError{err, "Check the URL given with --remote, and that this machine may read it."}
+	}
+	return repo, nil
+}
+
+// cloneFolder is where the clone of the remote is kept: one folder for each URL.
+func cloneFolder(flags serveFlags) (string, error) {
+	base := flags.cache
+	if base == "" {
+		cache, err := os.UserCacheDir()
+		if err != nil {
+			return "", &hintError{fmt.Errorf("find a cache folder: %w", err), "Name one with --cache."}
+		}
+		base = filepath.Join(cache, "koonti")
+	}
+	return filepath.Join(base, "clones", string(gitrepo.HashBlob([]byte(flags.remote)))[:16]+".git"), nil
+}
+
+// greet says where to look.
+func (a *app) greet(view *content.View, addr net.Addr, flags serveFlags, repo *gitrepo.Repo) {
+	url := "http://" + addr.String()
+	what := "the work tree " + repo.WorkTree()
+	switch {
+	case flags.remote != "":
+		what = flags.remote + ", " + view.Ref
+	case flags.ref != "" || repo.WorkTree() == "":
+		what = view.Ref + " of " + repo.GitDir()
+	}
+	fmt.Fprintf(a.Out, "Koonti serves %d records of %s\n\n", view.Snapshot.Count(), what)
+	fmt.Fprintf(a.Out, "  begin here   %s/\n  GraphQL      %s/graphql\n  types        %s/schema.graphql\n  readiness    %s/readyz\n\n", url, url, url, url)
+	if n := len(view.Problems); n > 0 {
+		fmt.Fprintf(a.Out, "The content has %d problems; 'koonti check' shows them.\n", n)
+	}
+	fmt.Fprintln(a.Out, "Stop with Ctrl-C.")
+}
