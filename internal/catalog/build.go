@@ -27,6 +27,8 @@ type builder struct {
 	older    *lru.Cache[olderKey, *older]
 	// current is the model being served.
 	current atomic.Pointer[compiled]
+	// made says what the view being served was made of.
+	made basis
 	// held are the verdicts of the view being served, by path.
 	held map[string]heldVerdict
 }
@@ -45,6 +47,16 @@ type verdict struct {
 }
 
 func (v *verdict) valid() bool { return len(v.problems) == 0 }
+
+// basis is all that a view depends on, in a form that is cheap to compare.
+type basis struct {
+	ref      string
+	commit   gitrepo.Hash
+	version  string
+	checker  *check.Checker
+	stale    bool
+	problems string
+}
 
 type heldVerdict struct {
 	key     verdictKey
@@ -90,7 +102,16 @@ func (b *builder) served(ctx context.Context, h head, t tree, previous *content.
 		return nil, err
 	}
 	m := &material{head: h, tree: t, compiled: compiled}
-	if err := b.gather(ctx, m, b.held); err != nil {
+	files, err := t.list(ctx, placesOf(compiled.model()))
+	if err != nil {
+		return nil, err
+	}
+	made := basis{h.ref, h.commit.Hash, t.version(), compiled.checker, compiled.stale, problemsKey(compiled.problems)}
+	if previous != nil && b.made == made {
+		return previous, nil
+	}
+	b.made = basis{} // until the view is made
+	if err := b.gather(ctx, m, files, b.held); err != nil {
 		return nil, err
 	}
 	b.hold(m)
@@ -105,7 +126,16 @@ func (b *builder) served(ctx context.Context, h head, t tree, previous *content.
 	}
 	view := m.view(before, replaced)
 	view.Model, view.Ref = compiled.model(), h.ref
+	b.made = made
 	return view, nil
+}
+
+func problemsKey(problems []content.Problem) string {
+	return digest(func(w io.Writer) {
+		for _, p := range problems {
+			fmt.Fprintln(w, p.Path, p.Line, p.Column, p.Rule)
+		}
+	})
 }
 
 // past makes the view of a commit as it is, without older versions in the place of
@@ -118,10 +148,14 @@ func (b *builder) past(ctx context.Context, commit gitrepo.Commit, served *conte
 		return nil, err
 	}
 	if own == nil {
-		own = &compiled{checker: current.checker, schemas: current.schemas}
+		own = &compiled{checker: current.checker, schemas: current.schemas, keys: current.keys}
 	}
 	m := &material{head: head{commit: commit}, tree: t, compiled: own}
-	if err := b.gather(ctx, m, nil); err != nil {
+	files, err := t.list(ctx, placesOf(own.model()))
+	if err != nil {
+		return nil, err
+	}
+	if err := b.gather(ctx, m, files, nil); err != nil {
 		return nil, err
 	}
 	view := m.view(served.Snapshot, nil)
@@ -129,13 +163,9 @@ func (b *builder) past(ctx context.Context, commit gitrepo.Commit, served *conte
 	return view, nil
 }
 
-// gather lists the files and passes a verdict on each record.
-func (b *builder) gather(ctx context.Context, m *material, held map[string]heldVerdict) error {
+// gather tells records from attachments and passes a verdict on each record.
+func (b *builder) gather(ctx context.Context, m *material, files []file, held map[string]heldVerdict) error {
 	model := m.compiled.model()
-	files, err := m.tree.list(ctx, placesOf(model))
-	if err != nil {
-		return err
-	}
 	var entries []check.Entry
 	var candidates []file
 	for _, f := range files {
@@ -161,7 +191,7 @@ func (b *builder) judge(ctx context.Context, m *material, held map[string]heldVe
 	group.SetLimit(runtime.GOMAXPROCS(0))
 	for i := range m.located {
 		l := &m.located[i]
-		key := verdictKey{l.file.blob, l.file.path, m.compiled.verdictKey(l.collection)}
+		key := verdictKey{l.file.blob, l.file.path, m.compiled.keys[l.Collection]}
 		if h, ok := held[l.file.path]; ok && h.key == key {
 			l.verdict = h.verdict
 			continue
@@ -199,7 +229,7 @@ func (b *builder) hold(m *material) {
 	b.held = make(map[string]heldVerdict, len(m.located))
 	for i := range m.located {
 		l := &m.located[i]
-		key := verdictKey{l.file.blob, l.file.path, m.compiled.verdictKey(l.collection)}
+		key := verdictKey{l.file.blob, l.file.path, m.compiled.keys[l.Collection]}
 		b.held[l.file.path] = heldVerdict{key, l.verdict}
 	}
 }
@@ -260,16 +290,20 @@ func (m *material) key(snapshot *content.Snapshot) string {
 		fmt.Fprintln(w, m.head.ref, m.head.commit.Hash, m.compiled.model().Key, m.compiled.stale)
 		for i := range m.located {
 			l := &m.located[i]
-			io.WriteString(w, l.file.path+"\x00"+string(l.file.blob)+"\x00")
+			writeStrings(w, l.file.path, "\x00", string(l.file.blob), "\x00")
 			if r := snapshot.Record(l.Ref); r != nil && (r.Stale || r.Uncommitted) {
 				fmt.Fprintln(w, r.Blob, r.From, r.Uncommitted)
 			}
 		}
 		for _, f := range m.attached {
-			io.WriteString(w, f.Path+"\x00"+string(f.Blob)+"\x00")
+			writeStrings(w, f.Path, "\x00", string(f.Blob), "\x00")
 		}
-		for _, p := range m.problems {
-			fmt.Fprintln(w, p.Path, p.Line, p.Column, p.Rule)
-		}
+		io.WriteString(w, problemsKey(m.problems))
 	})
+}
+
+func writeStrings(w io.Writer, texts ...string) {
+	for _, text := range texts {
+		io.WriteString(w, text)
+	}
 }

@@ -8,7 +8,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -86,7 +89,13 @@ type Catalog struct {
 	views   *lru.Cache[pastKey, *content.View]
 	past    past
 
-	writing sync.Mutex // held while a view is made; guards scanner
+	writing sync.Mutex // held while a view is made; guards what follows
+	// scanned is what Git's marks were at the last scan that became a view.
+	scanned gitMark
+	// busySince is since when Git has been at work, zero where it is not; impatient
+	// says that this is longer than Config.Hold: its lock was left behind.
+	busySince time.Time
+	impatient bool
 	// Set by Run before its loop, and used by that loop alone.
 	watchGit    func()
 	forgetWatch func(dir string)
@@ -120,11 +129,20 @@ func (c *Catalog) Current() *content.View { return c.current.Load() }
 // before it is left for the next hint.
 const attempts = 5
 
-// Reload reads everything that changed and swaps the new view in, if it differs.
-// It reports whether it did. On an error the old view goes on being served.
+// Reload looks at everything, reads what changed, and swaps the new view in if it
+// differs. It reports whether it did. On an error the old view goes on being served.
 func (c *Catalog) Reload(ctx context.Context) (bool, error) {
 	c.writing.Lock()
 	defer c.writing.Unlock()
+	if c.scanner != nil {
+		c.scanner.all = true
+	}
+	return c.reload(ctx)
+}
+
+// reload is Reload for one who holds writing; of the work tree it looks only at what
+// was hinted at, unless Git was at work in it.
+func (c *Catalog) reload(ctx context.Context) (bool, error) {
 	started := c.cfg.Now()
 	var view *content.View
 	var err error
@@ -141,25 +159,67 @@ func (c *Catalog) Reload(ctx context.Context) (bool, error) {
 }
 
 func (c *Catalog) read(ctx context.Context) (*content.View, error) {
-	head, err := c.head(ctx)
+	if c.scanner == nil {
+		h, err := c.head(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return c.builder.served(ctx, h, &commitTree{repo: c.repo, root: h.commit.Tree}, c.current.Load())
+	}
+	return c.readWorkTree(ctx)
+}
+
+// readWorkTree reads the work tree between two looks at what Git writes last when
+// it changes files: HEAD and the index. Where those differ, what was read between
+// may be a mixture.
+func (c *Catalog) readWorkTree(ctx context.Context) (*content.View, error) {
+	before, err := c.mark(ctx)
 	if err != nil {
 		return nil, err
 	}
-	tree := tree(&commitTree{repo: c.repo, root: head.commit.Tree})
-	if c.scanner != nil {
-		if tree, err = c.scanner.scan(ctx, head.commit.Tree); err != nil {
-			return nil, err
-		}
+	if before != c.scanned {
+		c.scanner.all = true // Git was at work: hints may still be under way
 	}
-	view, err := c.builder.served(ctx, head, tree, c.current.Load())
-	if err != nil || c.scanner == nil {
-		return view, err
+	h, err := c.head(ctx)
+	if err != nil {
+		return nil, err
 	}
-	again, err := c.head(ctx)
-	if err == nil && again.commit.Hash != head.commit.Hash {
+	tree, err := c.scanner.scan(ctx, h.commit.Tree)
+	if err != nil {
+		return nil, err
+	}
+	view, err := c.builder.served(ctx, h, tree, c.current.Load())
+	if err != nil {
+		return nil, err
+	}
+	after, err := c.mark(ctx)
+	if err == nil && (after != before || after.busy && !c.impatient) {
 		err = errMoved
 	}
+	if err == nil {
+		c.scanned = after
+	}
 	return view, err
+}
+
+// gitMark tells whether Git changed the work tree between two looks.
+type gitMark struct {
+	ref    string
+	commit gitrepo.Hash
+	index  stamp
+	busy   bool
+}
+
+func (c *Catalog) mark(ctx context.Context) (gitMark, error) {
+	m := gitMark{busy: c.repo.Busy()}
+	info, err := os.Stat(filepath.Join(c.repo.GitDir(), "index"))
+	if err == nil {
+		m.index = stampOf(info)
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return m, fmt.Errorf("look at Git's index: %w", err)
+	}
+	m.ref, m.commit, err = c.repo.Head(ctx)
+	return m, err
 }
 
 // errMoved: what is read changed while it was read.

@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"bufio"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -26,21 +27,26 @@ type compiled struct {
 	// older version of one of them is in use.
 	problems []content.Problem
 	stale    bool
+	// keys say what a verdict on a record of a collection depends on, beside the blob
+	// and the path.
+	keys map[content.CollectionName]string
 }
 
 func (c *compiled) model() *content.Model { return c.checker.Model() }
 
-// verdictKey says what a verdict on a record of the collection depends on, beside
-// the blob and the path.
-func (c *compiled) verdictKey(collection *content.Collection) string {
-	key := string(collection.Name)
-	if schema := c.schemas[collection.Name]; schema != nil {
-		key += " " + schema.Key
+// setKeys is called once the checker is known.
+func (c *compiled) setKeys() {
+	c.keys = map[content.CollectionName]string{}
+	for _, collection := range c.model().Collections {
+		key := string(collection.Name)
+		if schema := c.schemas[collection.Name]; schema != nil {
+			key += " " + schema.Key
+		}
+		if collection.IDAt != nil {
+			key += " " + string(*collection.IDAt)
+		}
+		c.keys[collection.Name] = key
 	}
-	if collection.IDAt != nil {
-		key += " " + string(*collection.IDAt)
-	}
-	return key
 }
 
 // ModelUnusableError says that no version of the model can be used.
@@ -174,6 +180,7 @@ func (c *compiler) finish(source string, out *compiled) error {
 		c.checkers.Add(key, version)
 	}
 	out.checker = version.checker
+	out.setKeys()
 	out.problems = append(out.problems, version.problems...)
 	return nil
 }
@@ -345,6 +352,8 @@ func (c *compiled) files() []string {
 // digest hashes lines of text into a short key.
 func digest(write func(io.Writer)) string {
 	hash := sha256.New()
-	write(hash)
+	buffered := bufio.NewWriterSize(hash, 16<<10)
+	write(buffered)
+	buffered.Flush()
 	return hex.EncodeToString(hash.Sum(nil)[:16])
 }

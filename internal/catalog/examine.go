@@ -58,7 +58,11 @@ func Examine(ctx context.Context, cfg Config, revision string) (*Report, error) 
 		return nil, err
 	}
 	m := &material{tree: t, compiled: compiled}
-	if err := b.gather(ctx, m, nil); err != nil {
+	files, err := t.list(ctx, placesOf(compiled.model()))
+	if err != nil {
+		return nil, err
+	}
+	if err := b.gather(ctx, m, files, nil); err != nil {
 		return nil, err
 	}
 	view := m.view(nil, nil)

@@ -18,7 +18,7 @@ import (
 
 // work is a real repository with a work tree, written by the real git program.
 type work struct {
-	t   *testing.T
+	t   testing.TB
 	dir string
 }
 
@@ -34,7 +34,7 @@ const (
   "additionalProperties": false}`
 )
 
-func newWork(t *testing.T) *work {
+func newWork(t testing.TB) *work {
 	t.Helper()
 	w := &work{t, t.TempDir()}
 	w.git("init", "-q", "-b", "main")
@@ -176,7 +176,7 @@ func show(v *content.View) shown {
 	return s
 }
 
-func same(t *testing.T, what string, got, want *content.View) {
+func same(t testing.TB, what string, got, want *content.View) {
 	t.Helper()
 	if diff := cmp.Diff(show(want), show(got)); diff != "" {
 		t.Fatalf("%s (-want +got):\n%s", what, diff)

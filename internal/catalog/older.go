@@ -54,7 +54,7 @@ func (b *builder) findOlder(ctx context.Context, m *material) (map[string]*older
 		if l := &m.located[i]; !l.verdict.valid() {
 			dir, name := path.Split(l.file.path)
 			dir = path.Clean(dir)
-			s.pending[dir] = append(s.pending[dir], &wanted{file: l, name: name, key: m.compiled.verdictKey(l.collection)})
+			s.pending[dir] = append(s.pending[dir], &wanted{file: l, name: name, key: m.compiled.keys[l.Collection]})
 			s.open++
 		}
 	}

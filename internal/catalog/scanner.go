@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -18,16 +19,35 @@ import (
 )
 
 // scanner reads the work tree. It remembers what each file hashed to as long as
-// its stat data says that it is the same file, as Git's index does. It belongs to
-// the catalog's one writer.
+// its stat data says that it is the same file, as Git's index does, and what it
+// listed, so that a hint costs a look at one file. It belongs to the catalog's one
+// writer.
 type scanner struct {
 	repo *gitrepo.Repo
 	root string
 	seen map[string]seen
+	// listed are the files of the last scan, found where; version counts their
+	// changes.
+	listed  map[string]file
+	found   string
+	version int
+	// hinted are the paths to look at; all says to look at everything.
+	hinted map[string]bool
+	all    bool
+	// committed are the blobs of the commit below, by path.
+	committed committedBlobs
 	// watch is told of each folder before it is listed, so that nothing created
 	// between the two is missed.
 	watch func(dir string)
 	now   func() time.Time
+}
+
+// committedBlobs are the blobs that one commit has where records and attachments
+// lie.
+type committedBlobs struct {
+	tree  gitrepo.Hash
+	found string
+	blobs map[string]content.Hash
 }
 
 // seen is what a file was when it was last read.
@@ -47,11 +67,17 @@ const racyAfter = 2 * time.Second
 const maxAttachment = 32 << 20
 
 func newScanner(repo *gitrepo.Repo) *scanner {
-	return &scanner{repo: repo, root: repo.WorkTree(), seen: map[string]seen{}, watch: func(string) {}, now: time.Now}
+	return &scanner{
+		repo: repo, root: repo.WorkTree(), seen: map[string]seen{}, hinted: map[string]bool{}, all: true,
+		watch: func(string) {}, now: time.Now,
+	}
 }
 
-// forget drops what is known of a file that a hint named.
-func (s *scanner) forget(path string) { delete(s.seen, path) }
+// hint says that something happened at path.
+func (s *scanner) hint(path string) {
+	delete(s.seen, path)
+	s.hinted[path] = true
+}
 
 // workTree is one scan: it lists and reads against the same memory.
 type workTree struct {
@@ -73,23 +99,122 @@ func (s *scanner) scan(ctx context.Context, head gitrepo.Hash) (*workTree, error
 }
 
 func (w *workTree) list(ctx context.Context, want places) ([]file, error) {
-	committed, err := w.committed.list(ctx, want)
-	if err != nil {
+	s := w.scanner
+	if err := s.readCommitted(ctx, w.committed, want); err != nil {
 		return nil, err
 	}
-	below := make(map[string]content.Hash, len(committed))
-	for _, f := range committed {
-		below[f.path] = f.blob
+	var err error
+	if s.all || s.found != want.key() {
+		err = w.listAll(ctx, want)
+	} else {
+		err = w.listHinted(ctx, want)
 	}
-	files, err := w.walk(ctx, nil, "", want, below, 0)
 	if err != nil {
+		s.all = true
 		return nil, err
 	}
-	w.scanner.prune(files)
+	s.all, s.found, s.hinted = false, want.key(), map[string]bool{}
+	files := make([]file, 0, len(s.listed))
+	for _, f := range s.listed {
+		f.uncommitted = f.blob != s.committed.blobs[f.path]
+		files = append(files, f)
+	}
 	return files, nil
 }
 
-func (w *workTree) walk(ctx context.Context, files []file, dir string, want places, below map[string]content.Hash, depth int) ([]file, error) {
+// version is equal for two lists exactly when the second found nothing changed.
+func (w *workTree) version() string { return fmt.Sprint(w.scanner.version) }
+
+func (s *scanner) readCommitted(ctx context.Context, head *commitTree, want places) error {
+	if s.committed.blobs != nil && s.committed.tree == head.root && s.committed.found == want.key() {
+		return nil
+	}
+	files, err := head.list(ctx, want)
+	if err != nil {
+		return err
+	}
+	s.committed = committedBlobs{head.root, want.key(), make(map[string]content.Hash, len(files))}
+	for _, f := range files {
+		s.committed.blobs[f.path] = f.blob
+	}
+	return nil
+}
+
+func (w *workTree) listAll(ctx context.Context, want places) error {
+	files, err := w.walk(ctx, nil, "", want, 0)
+	if err != nil {
+		return err
+	}
+	listed := make(map[string]file, len(files))
+	for _, f := range files {
+		listed[f.path] = f
+	}
+	if !maps.Equal(listed, w.scanner.listed) {
+		w.scanner.version++
+	}
+	w.scanner.listed = listed
+	w.scanner.prune(files)
+	return nil
+}
+
+// listHinted looks only at what the hints named.
+func (w *workTree) listHinted(ctx context.Context, want places) error {
+	for name := range w.scanner.hinted {
+		if err := w.look(ctx, name, want); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// look brings the list up to date with what is at name: a file, a folder, nothing.
+func (w *workTree) look(ctx context.Context, name string, want places) error {
+	if !want.file(name) && !want.folder(name) {
+		return nil
+	}
+	info, err := os.Lstat(filepath.Join(w.scanner.root, filepath.FromSlash(name)))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	var files []file
+	switch {
+	case err != nil:
+	case info.IsDir():
+		if want.folder(name) {
+			files, err = w.walk(ctx, nil, strings.TrimPrefix(name, "."), want, strings.Count(name, "/")+1)
+		}
+	default:
+		files, err = w.take(nil, name, fs.FileInfoToDirEntry(info), want)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	w.scanner.put(name, files)
+	return nil
+}
+
+// put replaces what is listed at name and below it.
+func (s *scanner) put(name string, files []file) {
+	now := make(map[string]bool, len(files))
+	for _, f := range files {
+		now[f.path] = true
+		if s.listed[f.path] != f {
+			s.listed[f.path] = f
+			s.version++
+		}
+	}
+	if _, isFile := s.listed[name]; isFile && now[name] {
+		return
+	}
+	for path := range s.listed {
+		if (path == name || name == "." || strings.HasPrefix(path, name+"/")) && !now[path] {
+			delete(s.listed, path)
+			s.version++
+		}
+	}
+}
+
+func (w *workTree) walk(ctx context.Context, files []file, dir string, want places, depth int) ([]file, error) {
 	if err := ctx.Err(); err != nil || depth > maxDepth {
 		return files, err
 	}
@@ -104,29 +229,33 @@ func (w *workTree) walk(ctx context.Context, files []file, dir string, want plac
 	}
 	for _, e := range entries {
 		name := path.Join(dir, e.Name())
-		if e.IsDir() {
-			if e.Name() != ".git" && want.folder(name) {
-				if files, err = w.walk(ctx, files, name, want, below, depth+1); err != nil {
-					return nil, err
-				}
-			}
-			continue
-		}
-		blob, tracked := below[name]
-		if !want.file(name) || !tracked && strings.HasPrefix(e.Name(), ".") {
-			continue // an editor's own file, such as a lock
-		}
-		f, err := w.entry(name, e)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
+		switch {
+		case !e.IsDir():
+			files, err = w.take(files, name, e, want)
+		case e.Name() != ".git" && want.folder(name):
+			files, err = w.walk(ctx, files, name, want, depth+1)
 		}
 		if err != nil {
 			return nil, err
 		}
-		f.uncommitted = f.blob != blob
-		files = append(files, f)
 	}
 	return files, nil
+}
+
+// take adds the file at name to files, if it is wanted.
+func (w *workTree) take(files []file, name string, e fs.DirEntry, want places) ([]file, error) {
+	_, tracked := w.scanner.committed.blobs[name]
+	if !want.file(name) || !tracked && strings.HasPrefix(e.Name(), ".") {
+		return files, nil // not ours, or an editor's own, such as a lock
+	}
+	f, err := w.entry(name, e)
+	if errors.Is(err, fs.ErrNotExist) {
+		return files, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return append(files, f), nil
 }
 
 func (w *workTree) entry(name string, e fs.DirEntry) (file, error) {
@@ -212,7 +341,7 @@ func (w *workTree) read(_ context.Context, name string, blob content.Hash) (stri
 		return "", errMoved
 	}
 	if err == nil && content.Hash(gitrepo.HashBlob([]byte(text))) != blob {
-		w.scanner.forget(name)
+		w.scanner.hint(name)
 		return "", errMoved
 	}
 	return text, err

@@ -16,6 +16,8 @@ import (
 type tree interface {
 	// list returns the files that lie where want says, in any order.
 	list(ctx context.Context, want places) ([]file, error)
+	// version is equal after two lists exactly when they gave the same.
+	version() string
 	// blob returns the object name of the file at path; an error wrapping
 	// content.ErrNotFound where there is no regular file.
 	blob(ctx context.Context, path string) (content.Hash, error)
@@ -38,14 +40,20 @@ type file struct {
 type places struct {
 	patterns []content.PathPattern
 	folders  []string // attachment folders, whole
+	text     string
 }
+
+// key is equal for equal places.
+func (p places) key() string { return p.text }
 
 func placesOf(m *content.Model) places {
 	var p places
 	for _, c := range m.Collections {
 		p.patterns = append(p.patterns, c.Path)
+		p.text += c.Path.String() + "\n"
 		for _, f := range c.Files {
 			p.folders = append(p.folders, f.Folder)
+			p.text += f.Folder + "/\n"
 		}
 	}
 	return p
@@ -73,7 +81,7 @@ func (p places) attached(path string) bool {
 // folder reports whether something wanted can lie below the folder at path; ""
 // is the root.
 func (p places) folder(path string) bool {
-	if path == "" {
+	if path == "" || path == "." {
 		return true
 	}
 	segments := strings.Split(path, "/")
@@ -114,6 +122,8 @@ func (t *commitTree) list(ctx context.Context, want places) ([]file, error) {
 	}
 	return t.walk(ctx, nil, t.root, "", want, 0)
 }
+
+func (t *commitTree) version() string { return string(t.root) }
 
 func (t *commitTree) walk(ctx context.Context, files []file, tree gitrepo.Hash, dir string, want places, depth int) ([]file, error) {
 	if depth > maxDepth {

@@ -63,27 +63,50 @@ func (c *Catalog) eachGitFolder(add func(string)) {
 	})
 }
 
+// pollShare bounds the share of one core that polling takes: after a look at
+// everything that took a while, the next one waits 50 times as long.
+const pollShare = 50
+
 func (c *Catalog) poll(ctx context.Context, events <-chan fsnotify.Event, failures <-chan error) error {
-	ticker := time.NewTicker(c.cfg.Poll)
-	defer ticker.Stop()
+	timer := time.NewTimer(c.cfg.Poll)
+	defer timer.Stop()
 	fetch, stop := c.fetching(ctx)
 	defer stop()
-	c.update(ctx) // what changed between Open and now gave no hint
+	everything := true // what changed between Open and now gave no hint
+	for {
+		if c.busy(ctx) {
+			return nil
+		}
+		took := c.update(ctx, everything)
+		if everything {
+			timer.Reset(max(c.cfg.Poll, pollShare*took))
+		}
+		if everything = c.wait(ctx, timer.C, fetch, events, failures); ctx.Err() != nil {
+			return nil
+		}
+	}
+}
+
+// wait returns when there is something to do, and whether everything is to be
+// looked at for it.
+func (c *Catalog) wait(ctx context.Context, tick <-chan time.Time, fetch <-chan struct{}, events <-chan fsnotify.Event, failures <-chan error) (everything bool) {
 	for {
 		select {
 		case <-ctx.Done():
-			return nil
-		case <-ticker.C:
+			return false
+		case <-tick:
+			return true
 		case <-fetch:
+			return false
 		case err := <-failures:
 			c.cfg.Logger.Warn("file system hints were lost: looking at everything", "err", err)
+			return true
 		case e := <-events:
-			if !c.hint(e) {
-				continue
+			if c.hint(e) {
+				c.quieten(ctx, events)
+				return false
 			}
-			c.quieten(ctx, events)
 		}
-		c.update(ctx)
 	}
 }
 
@@ -131,7 +154,7 @@ func (c *Catalog) hint(e fsnotify.Event) bool {
 	}
 	if name, err := filepath.Rel(c.scanner.root, e.Name); err == nil {
 		c.writing.Lock()
-		c.scanner.forget(filepath.ToSlash(name))
+		c.scanner.hint(filepath.ToSlash(name))
 		c.writing.Unlock()
 	}
 	return true
@@ -141,28 +164,39 @@ func within(path, dir string) bool {
 	return path == dir || strings.HasPrefix(path, dir+string(os.PathSeparator))
 }
 
-// update reads what changed, once Git has let go of the work tree.
-func (c *Catalog) update(ctx context.Context) {
-	if c.busy(ctx) {
-		return
+// update reads what changed, and says how long that took.
+func (c *Catalog) update(ctx context.Context, everything bool) time.Duration {
+	started := time.Now()
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	if c.scanner != nil && everything {
+		c.scanner.all = true
 	}
-	if _, err := c.Reload(ctx); err != nil && ctx.Err() == nil {
+	if _, err := c.reload(ctx); err != nil && ctx.Err() == nil {
 		c.cfg.Logger.Debug("reload failed", "err", err)
 	}
+	return time.Since(started)
 }
 
 // busyPause is how often a busy work tree is looked at again.
 const busyPause = 20 * time.Millisecond
 
-// busy waits while Git is at work in the work tree, ten seconds at most: an
+// busy waits while Git is at work in the work tree, Config.Hold at most: an
 // index.lock that a crash left behind must not stop publishing for ever. It
 // reports whether ctx ended meanwhile.
 func (c *Catalog) busy(ctx context.Context) bool {
 	if c.scanner == nil {
 		return ctx.Err() != nil
 	}
-	deadline := c.cfg.Now().Add(c.cfg.Hold)
-	for c.repo.Busy() && c.cfg.Now().Before(deadline) {
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	for c.impatient = false; c.repo.Busy(); {
+		if c.busySince.IsZero() {
+			c.busySince = c.cfg.Now()
+		}
+		if c.impatient = c.cfg.Now().Sub(c.busySince) >= c.cfg.Hold; c.impatient {
+			return ctx.Err() != nil
+		}
 		c.holdBack("Git is at work in the work tree (index.lock or a rebase)")
 		select {
 		case <-ctx.Done():
@@ -170,6 +204,7 @@ func (c *Catalog) busy(ctx context.Context) bool {
 		case <-time.After(busyPause):
 		}
 	}
+	c.busySince = time.Time{}
 	return ctx.Err() != nil
 }
 

@@ -76,31 +76,42 @@ func (p Pattern) Items() Pattern { return p + "/*" }
 // Find yields every place of v that the pattern names, in document order. Places
 // that are not there are left out.
 func (p Pattern) Find(v *Value) iter.Seq2[Pointer, *Value] {
-	tokens := p.Tokens()
 	return func(yield func(Pointer, *Value) bool) {
 		if v != nil {
-			find(v, "", tokens, yield)
+			find(v, "", string(p), yield)
 		}
 	}
 }
 
-// Values is Find without the pointers, which cost an allocation each.
+// Values is Find without the pointers, and without allocating.
 func (p Pattern) Values(v *Value) iter.Seq[*Value] {
-	tokens := p.Tokens()
 	return func(yield func(*Value) bool) {
 		if v != nil {
-			findValues(v, tokens, yield)
+			findValues(v, string(p), yield)
 		}
 	}
 }
 
-func find(v *Value, at Pointer, tokens []string, yield func(Pointer, *Value) bool) bool {
-	if len(tokens) == 0 {
+// cutToken splits the first reference token off a non-empty pointer or pattern.
+func cutToken(p string) (token, rest string) {
+	token = p[1:]
+	if i := strings.IndexByte(token, '/'); i >= 0 {
+		token, rest = token[:i], token[i:]
+	}
+	if strings.IndexByte(token, '~') >= 0 {
+		token = unescapeToken.Replace(token)
+	}
+	return token, rest
+}
+
+func find(v *Value, at Pointer, pattern string, yield func(Pointer, *Value) bool) bool {
+	if pattern == "" {
 		return yield(at, v)
 	}
-	if tokens[0] != "*" {
-		child := v.Child(tokens[0])
-		return child == nil || find(child, at.Child(tokens[0]), tokens[1:], yield)
+	token, rest := cutToken(pattern)
+	if token != "*" {
+		child := v.Child(token)
+		return child == nil || find(child, at.Child(token), rest, yield)
 	}
 	for i := range v.Kids {
 		kid := &v.Kids[i]
@@ -108,23 +119,24 @@ func find(v *Value, at Pointer, tokens []string, yield func(Pointer, *Value) boo
 		if v.Kind == Object {
 			place = at.Child(kid.Name)
 		}
-		if !find(kid, place, tokens[1:], yield) {
+		if !find(kid, place, rest, yield) {
 			return false
 		}
 	}
 	return true
 }
 
-func findValues(v *Value, tokens []string, yield func(*Value) bool) bool {
-	if len(tokens) == 0 {
+func findValues(v *Value, pattern string, yield func(*Value) bool) bool {
+	if pattern == "" {
 		return yield(v)
 	}
-	if tokens[0] != "*" {
-		child := v.Child(tokens[0])
-		return child == nil || findValues(child, tokens[1:], yield)
+	token, rest := cutToken(pattern)
+	if token != "*" {
+		child := v.Child(token)
+		return child == nil || findValues(child, rest, yield)
 	}
 	for i := range v.Kids {
-		if !findValues(&v.Kids[i], tokens[1:], yield) {
+		if !findValues(&v.Kids[i], rest, yield) {
 			return false
 		}
 	}

@@ -9,10 +9,12 @@ import (
 // Schemas are JSON Schema documents by their path from the root of the repository.
 type Schemas map[string]*Value
 
-// Resolve follows a "$ref" or "$dynamicRef" written in the document at base: by path relative
-// to it, or by the "$id" of a document that is there; the fragment is a JSON
-// Pointer or an anchor (JSON Schema Core 2020-12, sections 8.2 and 9.3). It
-// returns the document's path and the schema, or nil where there is none.
+// Resolve follows a "$ref" or "$dynamicRef" written in the document at base: by path
+// relative to it, from the root of the repository where it begins with "/", or by
+// the "$id" of a document that is there; the fragment is a JSON Pointer or an anchor
+// (JSON Schema Core 2020-12, sections 8.2 and 9.3). It returns the document's path
+// and the schema, or nil where there is none. References that package check has
+// resolved need no more than the second.
 func (s Schemas) Resolve(base, ref string) (string, *Value) {
 	document, fragment, _ := strings.Cut(ref, "#")
 	file, root := s.document(base, document)
@@ -34,6 +36,12 @@ func (s Schemas) document(base, ref string) (string, *Value) {
 		return base, s[base]
 	}
 	file := path.Join(path.Dir(base), ref)
+	if name, err := url.PathUnescape(ref); err == nil {
+		file = path.Join(path.Dir(base), name)
+		if strings.HasPrefix(name, "/") {
+			file = path.Clean(name[1:])
+		}
+	}
 	if root, ok := s[file]; ok {
 		return file, root
 	}

@@ -65,7 +65,9 @@ func (v *Value) Child(token string) *Value {
 
 // At returns the value that p names below v, or nil where there is none.
 func (v *Value) At(p Pointer) *Value {
-	for _, token := range p.Tokens() {
+	for rest := string(p); rest != "" && v != nil; {
+		var token string
+		token, rest = cutToken(rest)
 		v = v.Child(token)
 	}
 	return v
