@@ -107,7 +107,7 @@ func logProblems(log *slog.Logger, level slog.Level, message string, problems []
 	}
 }
 
-// Ready reads the tree of the commit served, as proof that the repository can be
+// Ready finds the tree of the commit served on disk, as proof that the repository can be
 // read. The error is for the log.
 func (c *Catalog) Ready(ctx context.Context) error {
 	hash := gitrepo.Hash(c.Current().Commit)
@@ -116,7 +116,7 @@ func (c *Catalog) Ready(ctx context.Context) error {
 	}
 	commit, err := c.repo.Commit(ctx, hash)
 	if err == nil {
-		_, err = c.repo.Tree(ctx, commit.Tree)
+		err = c.repo.Probe(ctx, commit.Tree)
 	}
 	if err != nil {
 		return fmt.Errorf("read the tree of %s: %w", hash, err)

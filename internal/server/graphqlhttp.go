@@ -2,6 +2,7 @@ package server
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -47,20 +48,27 @@ type requestError struct {
 	status int
 	allow  string
 	text   string
+	code   string // extensions.code; "" is BAD_REQUEST
 }
 
 func (e *requestError) Error() string { return e.text }
 
 func (h *handler) graphql(w http.ResponseWriter, r *http.Request) error {
 	header := w.Header()
-	header.Set("Access-Control-Allow-Origin", "*")
 	header.Add("Vary", "Accept")
 	media := negotiate(r.Header.Get("Accept"))
 	if media == "" {
 		header.Set("Content-Type", typeJSON+"; charset=utf-8")
-		return h.refuse(w, typeJSON, &requestError{http.StatusNotAcceptable, "", "answers are " + typeResponse + " or " + typeJSON + "; accept one of them"})
+		return h.refuse(w, typeJSON, &requestError{status: http.StatusNotAcceptable, text: "answers are " + typeResponse + " or " + typeJSON + "; accept one of them"})
 	}
 	request, err := parseRequest(w, r)
+	if err == nil {
+		if wrong := h.persisted(&request); wrong != nil {
+			err = wrong
+		} else if request.Query == "" {
+			err = bad("the query is missing: send {\"query\": \"{ ... }\"}, or /graphql?query={...}")
+		}
+	}
 	var refused *requestError
 	if errors.As(err, &refused) {
 		return h.refuse(w, media, refused)
@@ -162,7 +170,8 @@ func (h *handler) refuse(w http.ResponseWriter, media string, e *requestError) e
 	w.Header().Set("Content-Type", media+"; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(e.status)
-	body := map[string]any{"errors": []any{map[string]any{"message": e.text, "extensions": map[string]any{"code": "BAD_REQUEST"}}}}
+	code := cmp.Or(e.code, "BAD_REQUEST")
+	body := map[string]any{"errors": []any{map[string]any{"message": e.text, "extensions": map[string]any{"code": code}}}}
 	return ignoreGone(json.NewEncoder(w).Encode(body))
 }
 
@@ -175,11 +184,11 @@ func parseRequest(w http.ResponseWriter, r *http.Request) (graphql.Request, erro
 	case http.MethodPost:
 		return fromBody(w, r)
 	}
-	return graphql.Request{}, &requestError{http.StatusMethodNotAllowed, "GET, HEAD, POST", "ask with POST, or with GET for queries"}
+	return graphql.Request{}, &requestError{status: http.StatusMethodNotAllowed, allow: "GET, HEAD, POST", text: "ask with POST, or with GET for queries"}
 }
 
 func bad(format string, args ...any) *requestError {
-	return &requestError{http.StatusBadRequest, "", fmt.Sprintf(format, args...)}
+	return &requestError{status: http.StatusBadRequest, text: fmt.Sprintf(format, args...)}
 }
 
 func fromURL(raw string) (request graphql.Request, err error) {
@@ -188,9 +197,6 @@ func fromURL(raw string) (request graphql.Request, err error) {
 		return request, bad("the query string of the address cannot be read: %v", err)
 	}
 	request.Query, request.OperationName = values.Get("query"), values.Get("operationName")
-	if request.Query == "" {
-		return request, bad("the parameter query is missing: ask with /graphql?query={...} or POST {\"query\": \"...\"}")
-	}
 	for name, target := range map[string]*map[string]any{"variables": &request.Variables, "extensions": &request.Extensions} {
 		text := values.Get(name)
 		if text == "" {
@@ -206,15 +212,15 @@ func fromURL(raw string) (request graphql.Request, err error) {
 func fromBody(w http.ResponseWriter, r *http.Request) (request graphql.Request, err error) {
 	media, parameters, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || media != typeJSON {
-		return request, &requestError{http.StatusUnsupportedMediaType, "", "send the request as Content-Type: application/json"}
+		return request, &requestError{status: http.StatusUnsupportedMediaType, text: "send the request as Content-Type: application/json"}
 	}
 	if charset := parameters["charset"]; charset != "" && !strings.EqualFold(charset, "utf-8") {
-		return request, &requestError{http.StatusUnsupportedMediaType, "", "send the request in UTF-8"}
+		return request, &requestError{status: http.StatusUnsupportedMediaType, text: "send the request in UTF-8"}
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	var tooLarge *http.MaxBytesError
 	if errors.As(err, &tooLarge) {
-		return request, &requestError{http.StatusRequestEntityTooLarge, "", fmt.Sprintf("the request is over %d bytes", maxBody)}
+		return request, &requestError{status: http.StatusRequestEntityTooLarge, text: fmt.Sprintf("the request is over %d bytes", maxBody)}
 	}
 	if err != nil {
 		return request, bad("the request could not be read")
@@ -245,9 +251,6 @@ func decodeRequest(body []byte) (request graphql.Request, err error) {
 		if err := decode(raw, f.target); err != nil {
 			return request, bad("%s must be %s", f.name, f.what)
 		}
-	}
-	if request.Query == "" {
-		return request, bad("the query is missing: send {\"query\": \"{ ... }\"}")
 	}
 	return request, nil
 }

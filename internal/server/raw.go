@@ -36,7 +36,6 @@ func (h *handler) record(w http.ResponseWriter, r *http.Request) error {
 		return fmt.Errorf("there is no record at /records/%s/%s; addresses are /records/<collection>/<id>.json: %w",
 			ref.Collection, r.PathValue("file"), content.ErrNotFound)
 	}
-	w.Header().Set("Access-Control-Allow-Origin", "*")
 	return serveText(w, r, "application/json; charset=utf-8", `W/"`+string(record.Blob)+`"`, record.Source)
 }
 
@@ -45,7 +44,6 @@ func (h *handler) sdl(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	w.Header().Set("Access-Control-Allow-Origin", "*")
 	text := schema.SDL()
 	return serveText(w, r, "text/plain; charset=utf-8", etagOf([]byte(text)), text)
 }
@@ -89,7 +87,6 @@ func (h *handler) file(w http.ResponseWriter, r *http.Request) error {
 	}
 	contentType, shown := typeOf(name, data)
 	header := w.Header()
-	header.Set("Access-Control-Allow-Origin", "*")
 	header.Set("Content-Type", contentType)
 	header.Set("Content-Security-Policy", "default-src 'none'; sandbox")
 	header.Set("ETag", `"`+string(file.Blob)+`"`)

@@ -13,6 +13,7 @@ import (
 
 	lru "github.com/hashicorp/golang-lru/v2"
 	"github.com/klauspost/compress/gzhttp"
+	"github.com/rs/cors"
 
 	"github.com/koonti/koonti/graphql"
 	"github.com/koonti/koonti/internal/catalog"
@@ -45,6 +46,7 @@ type Server struct {
 	log     *slog.Logger
 	schemas *lru.Cache[string, *graphql.Schema]
 	answers *lru.Cache[answerKey, *answer]
+	queries *lru.Cache[string, string] // persisted, by SHA-256 in hexadecimal
 	metrics *metrics
 }
 
@@ -65,6 +67,7 @@ func New(cfg Config) *Server {
 	s.cfg.GraphQL.OnInternal = func(err error) { s.log.Error("query failed", "err", err) }
 	s.schemas, _ = lru.New[string, *graphql.Schema](keptSchemas)
 	s.answers, _ = lru.New[answerKey, *answer](keptAnswers)
+	s.queries, _ = lru.New[string, string](keptPersisted)
 	return s
 }
 
@@ -115,8 +118,18 @@ func (s *Server) Handler(c Catalog) (http.Handler, error) {
 	outer.Handle("/", compress(mux))
 	// Attachments are compressed as they are, and served in ranges.
 	outer.Handle("GET /files/{path...}", s.observed("file", h.file))
-	return outer, nil
+	return openReading.Handler(outer), nil
 }
+
+// openReading lets scripts of any origin read, without credentials: what is served
+// is public to whoever reaches the server (Fetch standard, CORS protocol).
+var openReading = cors.New(cors.Options{
+	AllowedOrigins: []string{"*"},
+	AllowedMethods: []string{http.MethodGet, http.MethodHead, http.MethodPost},
+	AllowedHeaders: []string{"*"},
+	ExposedHeaders: []string{"ETag"},
+	MaxAge:         int((24 * time.Hour).Seconds()),
+})
 
 // handler answers over one catalog.
 type handler struct {

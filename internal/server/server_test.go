@@ -3,6 +3,8 @@ package server
 import (
 	"compress/gzip"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -185,6 +187,50 @@ func TestGraphQLOverHTTP(t *testing.T) {
 				t.Error("a refused request has data")
 			}
 		})
+	}
+}
+
+func TestAutomaticPersistedQueries(t *testing.T) {
+	s := newSite(t)
+	const query = "{ things { totalCount } }"
+	sum := sha256.Sum256([]byte(query))
+	hash := hex.EncodeToString(sum[:])
+	extensions := func(hash string) string { return fmt.Sprintf(`{"persistedQuery":{"version":1,"sha256Hash":%q}}`, hash) }
+	get := func(extensions string) string {
+		return text(t, s.do("GET", "/graphql?"+url.Values{"extensions": {extensions}}.Encode(), "", nil))
+	}
+	post := func(query, extensions string) string {
+		return text(t, s.do("POST", "/graphql", fmt.Sprintf(`{"query": %q, "extensions": %s}`, query, extensions), map[string]string{"Content-Type": "application/json"}))
+	}
+	for _, step := range []struct{ name, got, want string }{
+		{"not known yet", get(extensions(hash)), `"code":"PERSISTED_QUERY_NOT_FOUND"`},
+		{"another query under this hash", post("{ __typename }", extensions(hash)), "provided sha does not match query"},
+		{"still not known", get(extensions(hash)), "PersistedQueryNotFound"},
+		{"told", post(query, extensions(hash)), `{"data":{"things":{"totalCount":1}}}`},
+		{"known", get(extensions(hash)), `{"data":{"things":{"totalCount":1}}}`},
+		{"another version", get(`{"persistedQuery":{"version":2,"sha256Hash":"` + hash + `"}}`), "extensions.persistedQuery must be"},
+		{"no hash", get(`{"persistedQuery":{"version":1,"sha256Hash":"x"}}`), "extensions.persistedQuery must be"},
+		{"another extension", get(`{"other":{}}`), "query is missing"},
+	} {
+		if !strings.Contains(step.got, step.want) {
+			t.Errorf("%s: %s, want %s", step.name, step.got, step.want)
+		}
+	}
+}
+
+func TestScriptsOfOtherOriginsMayRead(t *testing.T) {
+	s := newSite(t)
+	preflight := s.do("OPTIONS", "/graphql", "", map[string]string{
+		"Origin": "https://kunta.example", "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "content-type",
+	})
+	if preflight.StatusCode/100 != 2 || preflight.Header.Get("Access-Control-Allow-Origin") != "*" || preflight.Header.Get("Access-Control-Allow-Headers") == "" {
+		t.Errorf("preflight: %d %v", preflight.StatusCode, preflight.Header)
+	}
+	for _, path := range []string{"/graphql?query={__typename}", "/records/things/one.json", "/schema.graphql", "/files/files/note.txt"} {
+		r := s.do("GET", path, "", map[string]string{"Origin": "https://kunta.example"})
+		if r.Header.Get("Access-Control-Allow-Origin") != "*" || r.Header.Get("Access-Control-Allow-Credentials") != "" {
+			t.Errorf("%s: %v", path, r.Header)
+		}
 	}
 }
 
