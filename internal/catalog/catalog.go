@@ -47,6 +47,9 @@ type Config struct {
 	// Prepare, if set, is called with each new view before it is served, from the
 	// one writing goroutine.
 	Prepare func(*content.View)
+	// Published, if set, is called with each new view once it is served, from the one
+	// writing goroutine. It must not block.
+	Published func(*content.View)
 	// Logger takes what happens; nil drops it.
 	Logger *slog.Logger
 	// Now is the clock; time.Now.
@@ -278,6 +281,9 @@ func (c *Catalog) publish(view *content.View, started time.Time) bool {
 			c.cfg.Prepare(view)
 		}
 		c.current.Store(view)
+		if c.cfg.Published != nil {
+			c.cfg.Published(view)
+		}
 		c.logPublished(old, view, started)
 	}
 	c.succeeded()

@@ -34,6 +34,7 @@ touched.`,
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.runNew(c.Context(), content.CollectionName(args[0]), content.ID(args[1]))
 		},
+		ValidArgsFunction: a.completeCollection,
 	}
 	a.content(c)
 	return c
@@ -65,6 +66,23 @@ func (a *app) runNew(ctx context.Context, name content.CollectionName, id conten
 	}
 	fmt.Fprintf(a.Out, "%s\nFill it in; 'koonti check %s' says what is still missing.\n", path, path)
 	return nil
+}
+
+// completeCollection completes the first argument for the shell.
+func (a *app) completeCollection(c *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	repo, report, err := a.authoring(c.Context())
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	defer repo.Close()
+	var names []string
+	for _, collection := range report.Model.Collections {
+		names = append(names, string(collection.Name)+"\t"+collection.Root.Title)
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
 }
 
 func collectionNames(m *content.Model) string {

@@ -2,6 +2,8 @@ package cli
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -35,13 +37,14 @@ Exit code: 0 nothing is wrong, 1 there are problems, 2 it could not be checked.`
 		Example: `  koonti check
   koonti check records/projects/digihelppi.json --lang fi
   koonti check --ref main --format json
-  koonti check --format github        # in a workflow: annotations on the lines`,
+  koonti check --format github        # in a workflow: annotations on the lines
+  koonti check --format gitlab > gl-code-quality-report.json`,
 		RunE: func(c *cobra.Command, paths []string) error { return a.runCheck(c.Context(), paths, flags) },
 	}
 	a.content(c)
 	c.Flags().StringVar(&flags.ref, "ref", "", "revision to check instead of the work tree: a branch, tag, commit or date")
 	c.Flags().StringVar(&flags.lang, "lang", "", "language of the messages: fi, sv or en (default: that of the environment)")
-	c.Flags().StringVar(&flags.format, "format", "text", "text, json (one object a line) or github (annotations)")
+	c.Flags().StringVar(&flags.format, "format", "text", "text, json (one object a line), github (annotations) or gitlab (code quality report)")
 	return c
 }
 
@@ -51,10 +54,10 @@ func (a *app) runCheck(ctx context.Context, paths []string, flags checkFlags) er
 		return err
 	}
 	show, ok := map[string]func(context.Context, *catalog.Report, []content.Problem, content.Language) error{
-		"text": a.showText, "json": a.showJSON, "github": a.showGitHub,
+		"text": a.showText, "json": a.showJSON, "github": a.showGitHub, "gitlab": a.showGitLab,
 	}[flags.format]
 	if !ok {
-		return fmt.Errorf("--format %s is not known: take text, json or github", flags.format)
+		return fmt.Errorf("--format %s is not known: take text, json, github or gitlab", flags.format)
 	}
 	repo, report, err := a.examine(ctx, flags.ref)
 	if err != nil {
@@ -256,4 +259,38 @@ func (a *app) showGitHub(_ context.Context, _ *catalog.Report, problems []conten
 		}
 	}
 	return nil
+}
+
+// codeQuality is a problem in GitLab's code quality report.
+type codeQuality struct {
+	Description string `json:"description"`
+	CheckName   string `json:"check_name"`
+	Fingerprint string `json:"fingerprint"`
+	Severity    string `json:"severity"`
+	Location    struct {
+		Path  string `json:"path"`
+		Lines struct {
+			Begin int `json:"begin"`
+		} `json:"lines"`
+	} `json:"location"`
+}
+
+// showGitLab writes a code quality report, which shows in merge requests. The
+// fingerprint leaves out the line, so that a problem that only moved is no new one.
+func (a *app) showGitLab(_ context.Context, _ *catalog.Report, problems []content.Problem, lang content.Language) error {
+	report := make([]codeQuality, len(problems))
+	seen := map[string]int{}
+	for i, p := range problems {
+		q := codeQuality{Description: p.Message(lang), CheckName: p.Rule, Severity: "major"}
+		q.Location.Path, q.Location.Lines.Begin = p.Path, max(p.Line, 1)
+		identity := p.Path + "\x00" + string(p.Pointer) + "\x00" + p.Rule
+		seen[identity]++
+		sum := sha256.Sum256(fmt.Appendf(nil, "%s\x00%d", identity, seen[identity]))
+		q.Fingerprint = hex.EncodeToString(sum[:])
+		report[i] = q
+	}
+	encoder := json.NewEncoder(a.Out)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(report)
 }

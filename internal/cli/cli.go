@@ -81,7 +81,6 @@ says what they may be; Git says who changed what and when.`,
   koonti init my-content             # begin a repository of your own`,
 		Version:       Version(),
 		SilenceErrors: true, SilenceUsage: true,
-		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 	}
 	root.SetIn(a.In)
 	root.SetOut(a.Out)

@@ -2,9 +2,11 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
+	"net/url"
 	"os"
 	"path/filepath"
 	"time"
@@ -20,8 +22,8 @@ import (
 
 // serveFlags are the flags of koonti serve.
 type serveFlags struct {
-	ref, addr, remote, cache, log string
-	fetch                         time.Duration
+	ref, addr, remote, cache, log, onPublish string
+	fetch                                    time.Duration
 }
 
 func (a *app) serve() *cobra.Command {
@@ -47,6 +49,7 @@ valid version is served in its place, and the problem is told.`,
 	c.Flags().StringVar(&flags.remote, "remote", "", "URL of a Git server to follow, kept as a bare clone")
 	c.Flags().DurationVar(&flags.fetch, "fetch", 30*time.Second, "how often the remote is asked")
 	c.Flags().StringVar(&flags.cache, "cache", "", "folder for the clone of --remote (default: your cache folder)")
+	c.Flags().StringVar(&flags.onPublish, "on-publish", "", "URL that a notice is posted to when a new view is served; signed with "+hookSecret+" of the environment")
 	c.Flags().StringVar(&flags.log, "log", "text", "form of the log on standard error: text or json")
 	c.MarkFlagsMutuallyExclusive("repo", "remote")
 	return c
@@ -83,6 +86,11 @@ func (a *app) runServe(ctx context.Context, flags serveFlags) error {
 	if flags.remote != "" {
 		cfg.Fetch = flags.fetch
 	}
+	notifier, err := newNotifier(flags.onPublish, log)
+	if err != nil {
+		return err
+	}
+	cfg.Published = notifier.Published
 	cat, err := catalog.Open(ctx, cfg)
 	if err != nil {
 		return explain(err)
@@ -95,7 +103,25 @@ func (a *app) runServe(ctx context.Context, flags serveFlags) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return cat.Run(ctx) })
 	group.Go(func() error { return srv.Serve(ctx, listener, handler) })
+	if flags.onPublish != "" {
+		group.Go(func() error { return notifier.Run(ctx) })
+	}
 	return group.Wait()
+}
+
+// hookSecret names the environment variable with the secret that notices are signed
+// with; a flag would show in the list of processes.
+const hookSecret = "KOONTI_HOOK_SECRET"
+
+func newNotifier(address string, log *slog.Logger) (*server.Notifier, error) {
+	if u, err := url.Parse(address); address != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
+		return nil, errors.New("--on-publish must be an http or https URL")
+	}
+	secret := os.Getenv(hookSecret)
+	if address != "" && secret == "" {
+		log.Warn("notices are not signed: set " + hookSecret + " to a secret shared with the one who is told")
+	}
+	return server.NewNotifier(server.NotifierConfig{URL: address, Secret: []byte(secret), Logger: log}), nil
 }
 
 func (a *app) logger(form string) (*slog.Logger, error) {
