@@ -138,7 +138,10 @@ func (c *closure) load(path string, from *reference) *schemaFile {
 		c.unknownDraft(f)
 		return nil
 	}
-	f.base, _ = url.Parse(f.url)
+	if f.base, err = url.Parse(f.url); err != nil {
+		c.unreadable(path, from, err)
+		return nil
+	}
 	c.files[path], c.broken[path] = f, false
 	c.order = append(c.order, f)
 	root := &node{file: f, v: f.root, base: f.base}

@@ -56,6 +56,24 @@ func (c *closure) renderObject(v *content.Value) map[string]any {
 	return members
 }
 
+// resolved returns a copy of v in which each reference says from the root of the
+// repository where it leads: "/schema/common.json#/$defs/text".
+func (c *closure) resolved(v *content.Value) content.Value {
+	out := *v
+	if len(v.Kids) == 0 {
+		return out
+	}
+	out.Kids = make([]content.Value, len(v.Kids))
+	n := c.byValue[v]
+	for i := range v.Kids {
+		out.Kids[i] = c.resolved(&v.Kids[i])
+		if n != nil && v.Kids[i].Name == "$ref" && strings.HasPrefix(n.ref, scheme+"://") {
+			out.Kids[i].Text = strings.TrimPrefix(n.ref, scheme+"://")
+		}
+	}
+	return out
+}
+
 // compiled is a schema ready to judge one value at a time.
 type compiled struct {
 	schema *jsonschema.Schema

@@ -165,7 +165,15 @@ func (f found) kind(kinds []string) []content.Problem {
 	for _, k := range kinds {
 		expected = append(expected, phrase("kind:"+k, nil))
 	}
-	return f.one("schema/type", args{"expected": either(expected), "actual": phrase("kind:"+kindOf(f.value), nil)})
+	return f.one("schema/type", args{"expected": either(expected), "actual": phrase("kind:"+f.actual(), nil)})
+}
+
+// actual is the type of the value, as people tell types apart.
+func (f found) actual() string {
+	if _, whole := f.value.Int(); f.value.Kind == content.Number && !whole {
+		return "fraction"
+	}
+	return kindOf(f.value)
 }
 
 // kindOf is the JSON Schema type of v.
@@ -214,13 +222,7 @@ func (f found) meant(values []any) text {
 	if f.value.Kind != content.String {
 		return noHint()
 	}
-	var allowed []string
-	for _, v := range values {
-		if s, ok := v.(string); ok {
-			allowed = append(allowed, s)
-		}
-	}
-	return hint(f.value.Text, allowed)
+	return hint(f.value.Text, stringsOf(values))
 }
 
 func joined(list []text) text {
@@ -389,7 +391,7 @@ func (f found) limits() []content.Problem {
 	case "multipleOf":
 		a["limit"] = decimalText(s.MultipleOf)
 	case "additionalItems":
-		return f.one(key, nil)
+		return f.surplus()
 	case "pattern":
 		a["what"] = f.patternText()
 	case "not":
@@ -400,16 +402,24 @@ func (f found) limits() []content.Problem {
 	return f.one(key, a)
 }
 
+// surplus is the first item that a list has too many.
+func (f found) surplus() []content.Problem {
+	first, _ := f.schema.Items.([]*jsonschema.Schema)
+	if len(first) >= len(f.value.Kids) {
+		return f.one("schema/additionalItems", nil)
+	}
+	at := f.leaf.at.Item(len(first))
+	item := &f.value.Kids[len(first)]
+	return []content.Problem{f.at("schema/additionalItems", valueSpot(f.x.base+at, item), args{"field": f.trail.field(f.x.root, at)})}
+}
+
 // patternText says what a pattern wants in the schema's own words, else shows it.
 func (f found) patternText() text {
 	var examples []text
 	for _, e := range f.schema.Examples[:min(len(f.schema.Examples), 3)] {
 		examples = append(examples, same(shownAny(e)))
 	}
-	t := explained(f.schema)
-	if t.empty() {
-		t = f.trail.explained()
-	}
+	t := f.trail.described(f.schema)
 	if len(examples) > 0 {
 		return t.plus(phrase("pattern:examples", args{"examples": joined(examples)}))
 	}
@@ -524,11 +534,12 @@ func titleOf(s *jsonschema.Schema) string {
 	return ""
 }
 
-// explained is what the schemas on the way say of the value.
-func (t trail) explained() text {
-	for _, s := range t.levels[len(t.levels)-1] {
-		if one := explained(s); !one.empty() {
-			return one
+// described is what the schemas on the way say of the value; first is asked before
+// the rest.
+func (t trail) described(first *jsonschema.Schema) text {
+	for _, s := range append([]*jsonschema.Schema{first}, t.levels[len(t.levels)-1]...) {
+		if s.Description != "" {
+			return explained(s)
 		}
 	}
 	return text{}
@@ -549,7 +560,7 @@ func (t trail) title(level int) string {
 
 // child is how the member called name is spoken of; first is asked before the rest.
 func (t trail) child(first *jsonschema.Schema, name string) text {
-	for _, s := range append([]*jsonschema.Schema{first}, t.here()...) {
+	for _, s := range t.asked(first) {
 		if p := s.Properties[name]; p != nil {
 			if title := titleOf(p); title != "" {
 				return titled(title, name)
@@ -561,18 +572,31 @@ func (t trail) child(first *jsonschema.Schema, name string) text {
 
 // knows reports whether any schema of the value names the member.
 func (t trail) knows(first *jsonschema.Schema, name string) bool {
-	for _, s := range append([]*jsonschema.Schema{first}, t.here()...) {
+	for _, s := range t.asked(first) {
 		if _, ok := s.Properties[name]; ok {
 			return true
+		}
+		for pattern := range s.PatternProperties {
+			if pattern.MatchString(name) {
+				return true
+			}
 		}
 	}
 	return false
 }
 
+// asked are the schemas that judge the value, first before the rest.
+func (t trail) asked(first *jsonschema.Schema) []*jsonschema.Schema {
+	if first == nil {
+		return t.here()
+	}
+	return append([]*jsonschema.Schema{first}, t.here()...)
+}
+
 // names are the members that the schemas of the value name and that v lacks.
 func (t trail) names(first *jsonschema.Schema, v *content.Value) []string {
 	var names []string
-	for _, s := range append([]*jsonschema.Schema{first}, t.here()...) {
+	for _, s := range t.asked(first) {
 		for name := range s.Properties {
 			if v.Member(name) == nil {
 				names = append(names, name)

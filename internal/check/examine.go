@@ -83,7 +83,7 @@ func construct(fault string) text {
 	case strings.HasPrefix(fault, "(?="), strings.HasPrefix(fault, "(?!"):
 		key = "construct:ahead"
 	case strings.HasPrefix(fault, "(?<="), strings.HasPrefix(fault, "(?<!"):
-		key = "construct:behind"
+		key, fault = "construct:behind", fault[:len("(?<=")]
 	case strings.HasPrefix(fault, `\u`), strings.HasPrefix(fault, `\c`):
 		key = "construct:escape"
 	case len(fault) == 2 && fault[0] == '\\' && fault[1] >= '1' && fault[1] <= '9':

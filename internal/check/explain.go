@@ -2,6 +2,7 @@ package check
 
 import (
 	"cmp"
+	"encoding/json"
 	"errors"
 	"net/url"
 	"slices"
@@ -32,7 +33,7 @@ func (x explainer) explain(err error) []content.Problem {
 	case err == nil:
 		return nil
 	case errors.As(err, &invalid):
-		return x.capped(x.problems(x.leaves(invalid)))
+		return x.capped(x.problems(x.settled(x.leaves(invalid))))
 	case errors.Is(err, errBudget):
 		return []content.Problem{x.problem("record/too-slow", valueSpot(x.base, x.root), "", nil)}
 	case errors.As(err, &loop):
@@ -40,6 +41,41 @@ func (x explainer) explain(err error) []content.Problem {
 	}
 	return []content.Problem{x.problem("record/failed", valueSpot(x.base, x.root), "", nil)}
 }
+
+// settled leaves out what only follows from the rest: a part of a schema that fails
+// vouches for none of its members, so that they look unknown although they are not.
+func (x explainer) settled(leaves []leaf) []leaf {
+	return slices.DeleteFunc(slices.Clone(leaves), func(l leaf) bool {
+		keyword := l.unevaluated()
+		if keyword == "" {
+			return false
+		}
+		parent := parentOf(l.at)
+		fails := slices.ContainsFunc(leaves, func(other leaf) bool { return other.unevaluated() == "" && parent.Covers(other.at) })
+		if !fails || keyword == "unevaluatedItems" {
+			return fails
+		}
+		tokens := l.at.Tokens()
+		return x.follow(l).up().knows(nil, tokens[len(tokens)-1])
+	})
+}
+
+// unevaluated is the keyword by which a leaf is a member that no part of the schema
+// knows; "" where it is anything else.
+func (l leaf) unevaluated() string {
+	steps := keywordsOf(l.path)
+	if l.message != notAllowed || len(steps) == 0 {
+		return ""
+	}
+	switch last := steps[len(steps)-1].keyword; last {
+	case "unevaluatedProperties", "unevaluatedItems":
+		return last
+	}
+	return ""
+}
+
+// notAllowed is what the library says of a schema that allows nothing.
+const notAllowed = "not allowed"
 
 func (x explainer) problems(leaves []leaf) []content.Problem {
 	var problems []content.Problem
@@ -104,6 +140,8 @@ type branch struct {
 	// field that tells alternatives apart.
 	wrongKind, wrongTag bool
 	count, depth        int
+	// near: one of the allowed values was nearly written.
+	near bool
 }
 
 // alternatives returns what is wrong with the nearest branch; or, where none is
@@ -129,15 +167,21 @@ func (x explainer) alternatives(e *jsonschema.ValidationError) []leaf {
 		merged.at, merged.values, merged.found = tag, values, true
 		return []leaf{merged}
 	}
+	for i := range branches {
+		branches[i].near = x.near(branches[i])
+	}
 	return slices.MinFunc(branches, compareBranches).leaves
 }
 
 func compareBranches(a, b branch) int {
 	tag := func(b branch) int {
-		if b.wrongTag {
-			return 1
+		switch {
+		case b.near:
+			return 0
+		case b.wrongTag:
+			return 2
 		}
-		return 0
+		return 1
 	}
 	return cmp.Or(cmp.Compare(tag(a), tag(b)), cmp.Compare(a.count, b.count), cmp.Compare(b.depth, a.depth))
 }
@@ -150,10 +194,60 @@ func (x explainer) branch(at content.Pointer, leaves []leaf) branch {
 		b.count += x.weight(l, keyword)
 		b.depth = max(b.depth, len(l.at.Tokens()))
 		below := len(l.at.Tokens()) - len(at.Tokens())
-		b.wrongKind = b.wrongKind || below == 0 && (keyword == "type" || l.kinds != nil)
+		b.wrongKind = b.wrongKind || below == 0 && (keyword == "type" || l.kinds != nil || x.otherKind(l))
 		b.wrongTag = b.wrongTag || below <= 1 && (keyword == "const" || keyword == "enum" || l.found)
 	}
 	return b
+}
+
+// near reports whether all that is wrong with b is a slip in an allowed value.
+func (x explainer) near(b branch) bool {
+	if len(b.leaves) != 1 {
+		return false
+	}
+	allowed := x.allowed(b.leaves[0])
+	return newLexicon(stringsOf(allowed)).nearest(x.value(b.leaves[0].at).Str()) != ""
+}
+
+func stringsOf(values []any) []string {
+	var list []string
+	for _, v := range values {
+		if s, ok := v.(string); ok {
+			list = append(list, s)
+		}
+	}
+	return list
+}
+
+// otherKind reports whether all that an enum or const allows is of another type
+// than the value.
+func (x explainer) otherKind(l leaf) bool {
+	allowed := x.allowed(l)
+	return len(allowed) > 0 && !slices.Contains(kindsOf(allowed), kindOf(x.value(l.at)))
+}
+
+// kindsOf are the JSON Schema types of the values.
+func kindsOf(values []any) []string {
+	var kinds []string
+	for _, v := range values {
+		kind := "object"
+		switch v.(type) {
+		case nil:
+			kind = "null"
+		case bool:
+			kind = "boolean"
+		case json.Number:
+			kind = "number"
+		case string:
+			kind = "string"
+		case []any:
+			kind = "array"
+		}
+		if !slices.Contains(kinds, kind) {
+			kinds = append(kinds, kind)
+		}
+	}
+	return kinds
 }
 
 // weight counts the fields that one leaf speaks of.
@@ -185,6 +279,8 @@ func (x explainer) allKinds(branches []branch, at content.Pointer) []string {
 			own := l.kinds
 			if s, _, _ := x.index.owner(l); s != nil && own == nil && l.keyword() == "type" {
 				own = s.Types
+			} else if own == nil {
+				own = kindsOf(x.allowed(l))
 			}
 			for _, k := range own {
 				if !slices.Contains(kinds, k) {
@@ -269,7 +365,7 @@ func (x explainer) allowed(l leaf) []any {
 // keyword is the last keyword of the leaf's path; "" where it is a schema that
 // allows nothing.
 func (l leaf) keyword() string {
-	if l.message == "not allowed" {
+	if l.message == notAllowed {
 		return ""
 	}
 	steps := keywordsOf(l.path)
@@ -317,7 +413,7 @@ func decimal(s string) bool {
 func (x index) owner(l leaf) (s *jsonschema.Schema, keyword, place string) {
 	location := l.place
 	place = schemaPlace(location)
-	if l.message == "not allowed" {
+	if l.message == notAllowed {
 		return x[location], "", place
 	}
 	for range 3 {

@@ -225,46 +225,49 @@ func (l *modelLint) clash(clash content.Clash) {
 	if i < 0 {
 		return
 	}
-	c := l.model.Collections[i]
-	at := content.Pointer("/collections").Item(i)
-	place, key := "", "model/name-clash"
-	switch {
-	case clash.At != "":
-		at, place = l.clashAt(at, c, clash)
-	case strings.HasPrefix(clash.Name, strings.TrimRight(c.Type, "_")) || content.GraphQLName(lowerFirst(c.Type)) == strings.TrimRight(clash.Name, "_"):
-		at = at.Child("type")
-	default:
-		at = at.Child("name")
-	}
-	if clash.Other == "" {
-		key = "model/name-clash:none"
-	}
+	at, place, key := l.clashAt(content.Pointer("/collections").Item(i), l.model.Collections[i], clash)
 	l.note(key, at, place, args{
 		"name": quoted(clash.Name), "place": quoted(strings.TrimSpace(string(clash.Collection) + " " + string(clash.At))), "other": quoted(clash.Other),
 	})
 }
 
-// clashAt is the place in the model, and that in the schema, of a property or a
-// way back whose name clashes.
-func (l *modelLint) clashAt(at content.Pointer, c *content.Collection, clash content.Clash) (content.Pointer, string) {
-	name := strings.TrimRight(clash.Name, "_")
+// clashAt is the place of a clash in the model, that in the schema, and the key of
+// its message. at is the collection's.
+func (l *modelLint) clashAt(at content.Pointer, c *content.Collection, clash content.Clash) (model content.Pointer, schema, key string) {
+	key = "model/name-clash"
+	if clash.Other == "" {
+		key = "model/name-clash:none"
+	}
+	name, typeName := strings.TrimRight(clash.Name, "_"), strings.TrimRight(c.Type, "_")
+	switch {
+	case clash.At == "" && clash.Other == string(c.Name):
+		return at.Child("type"), "", "model/name-clash:own"
+	case clash.At == "" && (strings.HasPrefix(name, typeName) || content.GraphQLName(lowerFirst(typeName)) == name):
+		return at.Child("type"), "", key
+	case clash.At == "":
+		return at.Child("name"), "", key
+	}
 	for _, r := range c.References {
 		if r.At == clash.At && r.Inverse != "" && strings.TrimRight(content.GraphQLName(r.Inverse), "_") == name {
-			return at.Child("references").Child(string(r.At)).Child("inverse"), ""
+			return at.Child("references").Child(string(r.At)).Child("inverse"), "", key
 		}
 	}
+	at = at.Child("schema")
 	s := l.schemas[c.Name]
 	if s == nil {
-		return at.Child("schema"), ""
+		return at, "", key
 	}
 	level := []*jsonschema.Schema{s.root}
 	for _, token := range clash.At.Tokens() {
 		level, _, _ = below(level, token)
 	}
 	if len(level) == 0 {
-		return at.Child("schema"), s.Path
+		return at, s.Path + "#", key
 	}
-	return at.Child("schema"), schemaPlace(level[0].Location)
+	if slices.ContainsFunc(inPlaceOf(level), func(s *jsonschema.Schema) bool { return len(s.Enum) > 0 }) {
+		key = "model/name-clash:value"
+	}
+	return at, schemaPlace(level[0].Location), key
 }
 
 func lowerFirst(s string) string {

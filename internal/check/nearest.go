@@ -2,6 +2,7 @@ package check
 
 import (
 	"cmp"
+	"math/bits"
 	"slices"
 	"strings"
 	"unicode"
@@ -12,14 +13,26 @@ import (
 )
 
 // lexicon is a set of words of which one may have been meant.
-type lexicon struct{ words, folded []string }
+type lexicon struct {
+	words, folded []string
+	letters       []uint64 // which characters each has, by their low six bits
+}
 
 func newLexicon(words []string) *lexicon {
-	l := &lexicon{words: words, folded: make([]string, len(words))}
+	l := &lexicon{words, make([]string, len(words)), make([]uint64, len(words))}
 	for i, w := range words {
 		l.folded[i] = folded(w)
+		l.letters[i] = letters(l.folded[i])
 	}
 	return l
+}
+
+func letters(s string) uint64 {
+	set := uint64(0)
+	for _, r := range s {
+		set |= 1 << (r & 63)
+	}
+	return set
 }
 
 // nearest returns the word that was most likely meant by word: a slip of the
@@ -28,7 +41,12 @@ func newLexicon(words []string) *lexicon {
 func (l *lexicon) nearest(word string) string {
 	w := folded(word)
 	best, bestScore := "", 0
+	has, most := letters(w), tolerance(utf8.RuneCountInString(w))
 	for i, candidate := range l.words {
+		// An edit brings in one character at most, so most candidates need no look.
+		if bits.OnesCount64(has&^l.letters[i]) > most {
+			continue
+		}
 		score, ok := distance(w, l.folded[i])
 		if !ok || candidate == word {
 			continue

@@ -17,7 +17,8 @@ import (
 type Schema struct {
 	// Path is the schema file, from the root of the repository.
 	Path string
-	// Documents are the file at Path and every file that it refers to.
+	// Documents are the file at Path and every file that it refers to, each "$ref"
+	// resolved: it begins at the root of the repository ("/a/b.json#/$defs/x").
 	Documents content.Schemas
 	// Key is equal for two schemas exactly when the files they are made of are.
 	Key string
@@ -49,7 +50,7 @@ func (s *Schema) Files() []string {
 // files, and blocks as long as read does.
 func CompileSchema(path string, read Read) (*Schema, []content.Problem) {
 	c := gather(path, read)
-	if len(c.problems) == 0 {
+	if !c.full {
 		c.endless()
 		c.examine()
 	}
@@ -80,13 +81,14 @@ func (c *closure) found(problems []content.Problem) []content.Problem {
 // compile makes the Schema. An error means a fault that examine did not foresee.
 func (c *closure) compile(path string) (*Schema, error) {
 	s := &Schema{
-		Path: path, Documents: content.Schemas{}, url: fileURL(path), sources: map[string]string{},
+		Path: path, Documents: content.Schemas{}, url: fileURL(path),
 		free: make(chan *compiled, runtime.GOMAXPROCS(0)),
 	}
 	hash := sha256.New()
 	fmt.Fprintf(hash, "%d %s\n", len(path), path)
 	for _, f := range c.sortedFiles() {
-		s.Documents[f.path], s.sources[f.path] = f.root, f.source
+		root := c.resolved(f.root)
+		s.Documents[f.path] = &root
 		s.files = append(s.files, f.path)
 		fmt.Fprintf(hash, "%d %s %d %s\n", len(f.path), f.path, len(f.source), f.source)
 	}

@@ -14,7 +14,10 @@ import (
 // attachments that exist. The problems are sorted, at most MaxProblems a record.
 // Of a stale record, whose text is not the file's, they have no line and column.
 func (c *Checker) Whole(s *content.Snapshot) []content.Problem {
-	w := &whole{model: c.model, snapshot: s, found: map[*content.Record][]content.Problem{}, hints: map[content.Ref]text{}}
+	w := &whole{
+		model: c.model, snapshot: s, found: map[*content.Record][]content.Problem{}, ids: map[content.CollectionName]map[content.ID]struct{}{},
+		hints: map[content.Ref]text{}, lexicons: map[content.CollectionName]*lexicon{},
+	}
 	for _, collection := range c.model.Collections {
 		set := s.Set(collection.Name)
 		for i := range collection.References {
@@ -36,6 +39,7 @@ type whole struct {
 	snapshot *content.Snapshot
 	found    map[*content.Record][]content.Problem
 	order    []*content.Record
+	ids      map[content.CollectionName]map[content.ID]struct{}
 	// hints are the suggestions made, by what is missing; lexicons what they are
 	// chosen from; compared bounds the work.
 	hints    map[content.Ref]text
@@ -45,7 +49,7 @@ type whole struct {
 
 // maxCompared is how many ids all suggestions together are compared with. Past it
 // problems have none; which ones that are is the same every time.
-const maxCompared = 500_000
+const maxCompared = 200_000
 
 func (w *whole) problems() []content.Problem {
 	var all []content.Problem
@@ -78,11 +82,7 @@ func (w *whole) note(r *content.Record, pattern content.Pattern, v *content.Valu
 }
 
 func (w *whole) references(set *content.Set, ref *content.Reference) {
-	target := w.snapshot.Set(ref.Target)
-	ids := make(map[content.ID]struct{}, target.Len())
-	for r := range target.All() {
-		ids[r.ID] = struct{}{}
-	}
+	ids := w.idsOf(ref.Target)
 	for r := range set.All() {
 		for v := range ref.At.Values(r.Root) {
 			id, ok := v.RefID()
@@ -99,18 +99,32 @@ func (w *whole) references(set *content.Set, ref *content.Reference) {
 	}
 }
 
+// idsOf is the set of ids of a collection, made once a run.
+func (w *whole) idsOf(name content.CollectionName) map[content.ID]struct{} {
+	if ids, made := w.ids[name]; made {
+		return ids
+	}
+	set := w.snapshot.Set(name)
+	ids := make(map[content.ID]struct{}, set.Len())
+	for r := range set.All() {
+		ids[r.ID] = struct{}{}
+	}
+	w.ids[name] = ids
+	return ids
+}
+
 func (w *whole) missing(r *content.Record, ref *content.Reference, v *content.Value, id content.ID) {
 	w.note(r, ref.At, v, "reference/missing", args{
-		"id": quoted(string(id)), "what": absent(w.model.Collection(ref.Target)), "hint": w.hint(ref.Target, id),
+		"what": absent(w.model.Collection(ref.Target), id), "hint": w.hint(ref.Target, id),
 	})
 }
 
-// absent is how a record of c that is not there is spoken of: by the model's label
-// ("teemaa", "temat", "there is no theme"), in a language without one by the
-// collection's name.
-func absent(c *content.Collection) text {
+// absent says that c has no record id: by the model's label ("teemaa", "temat",
+// "theme"), in a language without one by the collection's name.
+func absent(c *content.Collection, id content.ID) text {
 	label := text{cmp.Or(c.Absent["fi"], c.Label["fi"]), cmp.Or(c.Absent["sv"], c.Label["sv"]), c.Label["en"]}
-	named, plain := phrase("reference:label", args{"label": label}), phrase("reference:plain", args{"collection": quoted(string(c.Name))})
+	named := phrase("reference:label", args{"label": label, "id": quoted(string(id))})
+	plain := phrase("reference:plain", args{"collection": quoted(string(c.Name)), "id": quoted(string(id))})
 	pick := func(label, named, plain string) string {
 		if label == "" {
 			return plain
@@ -131,9 +145,6 @@ func (w *whole) hint(name content.CollectionName, id content.ID) text {
 		for r := range w.snapshot.Set(name).All() {
 			ids = append(ids, string(r.ID))
 		}
-		if w.lexicons == nil {
-			w.lexicons = map[content.CollectionName]*lexicon{}
-		}
 		w.lexicons[name] = newLexicon(ids)
 	}
 	t := noHint()
@@ -152,10 +163,14 @@ func (w *whole) unique(set *content.Set, at content.Pattern) {
 		record *content.Record
 		value  *content.Value
 	}
-	first := make(map[string]holder, set.Len())
-	told := map[string]bool{}
+	first := make(map[uniqueKey]holder, set.Len())
+	told := map[uniqueKey]bool{}
 	tell := func(h holder, other *content.Record) {
-		w.note(h.record, at, h.value, "unique/taken", args{
+		key := "unique/taken"
+		if other == h.record {
+			key = "unique/taken:twice"
+		}
+		w.note(h.record, at, h.value, key, args{
 			"value": same(shown(h.value)), "other": quoted(string(other.ID)), "path": quoted(other.Path),
 		})
 	}
@@ -164,7 +179,7 @@ func (w *whole) unique(set *content.Set, at content.Pattern) {
 			if v.IsNull() {
 				continue
 			}
-			key := uniqueKey(v)
+			key := uniqueKeyOf(v)
 			before, taken := first[key]
 			if !taken {
 				first[key] = holder{r, v}
@@ -225,15 +240,25 @@ func (w *whole) fileHint(folder, name string) text {
 	return t
 }
 
-// uniqueKey is equal for values that are equal (content.Value.Equal): numbers are
-// normalised and members sorted.
-func uniqueKey(v *content.Value) string {
-	if v.Kind == content.String {
-		return "s" + v.Text
-	}
-	return "j" + string(appendUnique(nil, v))
+// uniqueKey is equal for values that are equal (content.Value.Equal).
+type uniqueKey struct {
+	kind content.Kind
+	text string
 }
 
+func uniqueKeyOf(v *content.Value) uniqueKey {
+	if v.Kind == content.String || v.Kind == content.Number && plainNumber(v.Text) {
+		return uniqueKey{v.Kind, v.Text}
+	}
+	return uniqueKey{v.Kind, string(appendUnique(nil, v))}
+}
+
+// plainNumber reports whether a number is written as normalising would write it.
+func plainNumber(literal string) bool {
+	return literal != "-0" && !strings.ContainsAny(literal, ".eE")
+}
+
+// appendUnique appends v with numbers normalised and members sorted.
 func appendUnique(b []byte, v *content.Value) []byte {
 	switch v.Kind {
 	case content.Number:

@@ -112,7 +112,11 @@ type schemaAt struct {
 func (d *deriver) root() *Shape {
 	c := d.collection
 	root := schemaAt{c.Schema, d.schemas[c.Schema]}
-	shape := d.shape(root, "", c.Type, 0)
+	name := c.Type
+	if s, _ := d.unwrap(root); !describesObject(s.v) {
+		name += "Value" // the parent plus the property, as anywhere
+	}
+	shape := d.shape(root, "", name, 0)
 	if shape.Kind == ShapeObject {
 		return shape
 	}
@@ -121,6 +125,14 @@ func (d *deriver) root() *Shape {
 		record.Fields = []Field{{Name: "value", Self: true, Shape: shape}}
 	}
 	return record
+}
+
+func describesObject(schema *Value) bool {
+	if schema == nil || schema.Kind != Object {
+		return false
+	}
+	types, _ := typesOf(schema)
+	return isObject(schema, types)
 }
 
 func allowsObject(schema *Value) bool {

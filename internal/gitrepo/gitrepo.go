@@ -27,9 +27,6 @@ import (
 // Hash names an object: 40 lower-case hexadecimal digits. "" is none.
 type Hash string
 
-// String gives the hash as it is; with Short it is what errors and logs show.
-func (h Hash) String() string { return string(h) }
-
 // Short is the first ten digits, enough for a person to tell commits apart.
 func (h Hash) Short() string {
 	if len(h) > 10 {

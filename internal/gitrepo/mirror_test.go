@@ -14,6 +14,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -23,18 +24,21 @@ import (
 	"golang.org/x/crypto/ssh/knownhosts"
 )
 
-// sameRefs compares branches, tags and HEAD, and has Git check the objects.
+// state is what a mirror must share with its origin: branches, tags, HEAD, and
+// how many objects can be reached, which Git counts by reading them.
+func (g *git) state() string {
+	g.t.Helper()
+	return g.run("for-each-ref", "--format=%(refname) %(objectname)", "refs/heads", "refs/tags") + "\n" +
+		string(must(os.ReadFile(filepath.Join(g.run("rev-parse", "--absolute-git-dir"), "HEAD")))) +
+		g.run("rev-list", "--objects", "--branches", "--tags", "--no-object-names", "--count")
+}
+
+// sameRefs compares the two, and has Git check the objects.
 func sameRefs(t *testing.T, when string, origin *git, r *Repo) {
 	t.Helper()
 	clone := origin.in(r.GitDir())
-	for _, args := range [][]string{
-		{"for-each-ref", "--format=%(refname) %(objectname)", "refs/heads", "refs/tags"},
-		{"symbolic-ref", "HEAD"},
-		{"rev-list", "--objects", "--all", "--no-object-names", "--count"},
-	} {
-		if diff := cmp.Diff(origin.run(args...), clone.run(args...)); diff != "" {
-			t.Errorf("%s: %s (-origin +mirror):\n%s", when, args[0], diff)
-		}
+	if diff := cmp.Diff(origin.state(), clone.state()); diff != "" {
+		t.Errorf("%s (-origin +mirror):\n%s", when, diff)
 	}
 	if out, err := clone.try("fsck", "--strict", "--no-dangling"); err != nil {
 		t.Errorf("%s: %v\n%s", when, err, out)
@@ -215,6 +219,7 @@ func TestMirrorFollows(t *testing.T) {
 		{"after that a commit", func() { origin.commit("g.json", "1") }, true},
 	} {
 		step.do()
+		want := origin.state()
 		for name, r := range mirrors {
 			without(func() {
 				changed, err := r.Fetch(background)
@@ -222,8 +227,13 @@ func TestMirrorFollows(t *testing.T) {
 					t.Errorf("%s, %s: changed %v, %v", name, step.name, changed, err)
 				}
 			})
-			sameRefs(t, name+", "+step.name, origin, r)
+			if diff := cmp.Diff(want, origin.in(r.GitDir()).state()); diff != "" {
+				t.Errorf("%s, %s (-origin +mirror):\n%s", name, step.name, diff)
+			}
 		}
+	}
+	for name, r := range mirrors {
+		sameRefs(t, name+", in the end", origin, r)
 	}
 }
 
@@ -393,6 +403,38 @@ func TestMirrorPassword(t *testing.T) {
 	}
 }
 
+// A fetch brings what is new and no more, also where the remote stores it as a
+// difference to what the mirror has.
+func TestFetchBringsWhatIsNew(t *testing.T) {
+	origin := newGit(t)
+	var text strings.Builder
+	for i := range 2000 {
+		fmt.Fprintf(&text, "line %d of a long text\n", i*7919%10007)
+	}
+	origin.commit("a.json", text.String()+"and a little more")
+	r, err := Mirror(background, origin.dir, filepath.Join(realTemp(t), "mirror.git"), Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	origin.commit("a.json", text.String()) // smaller: Git makes it the difference
+	origin.run("repack", "-a", "-d", "-f", "-q")
+	about := origin.feed(origin.run("rev-parse", "HEAD:a.json"), "cat-file", "--batch-check=%(deltabase)")
+	if about == strings.Repeat("0", 40) {
+		t.Fatal("the new blob is not stored as a difference")
+	}
+	had := r.store.packs.Load().packs
+	if _, err := r.Fetch(background); err != nil {
+		t.Fatal(err)
+	}
+	sameRefs(t, "fetched", origin, r)
+	for _, p := range r.store.packs.Load().packs {
+		if !slices.Contains(had, p) && p.count() != 3 { // commit, tree, blob
+			t.Errorf("%d objects came", p.count())
+		}
+	}
+}
+
 // A mirror that fetched many times does not grow by a pack each time.
 func TestMirrorJoinsItsPacks(t *testing.T) {
 	origin := newGit(t)
@@ -420,7 +462,8 @@ func TestMirrorJoinsItsPacks(t *testing.T) {
 	})
 	most := 0
 	for i := range 40 {
-		origin.commit("records/new.json", fmt.Sprint(i))
+		origin.feed(fmt.Sprintf("commit refs/heads/main\ncommitter Eero <eero@example.org> %d +0200\ndata 1\nx\nfrom refs/heads/main^0\n"+
+			"M 644 inline records/new.json\ndata 2\n%02d\n", 1700000000+i, i), "fast-import", "--quiet")
 		if _, err := r.Fetch(background); err != nil {
 			t.Fatal(err)
 		}

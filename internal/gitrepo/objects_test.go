@@ -2,16 +2,20 @@ package gitrepo
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/go-git/go-git/v5/plumbing/format/idxfile"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -369,6 +373,48 @@ func TestPackThatClaimsTooMuch(t *testing.T) {
 			t.Errorf("%s: %v, want %q", tt.name, err, tt.want)
 		}
 	}
+	g := newGit(t)
+	r := g.open()
+	base := must(Hash(g.feed("0123456789", "hash-object", "-w", "--stdin")).oid())
+	for _, tt := range []struct {
+		name     string
+		src, dst uint64
+		want     error
+	}{
+		{"sound", 10, 10, nil},
+		{"makes too much", 10, 1 << 40, ErrTooLarge},
+		{"makes too much for a blob", 10, 2000, ErrTooLarge},
+		{"of too large a base", 1 << 40, 10, ErrTooLarge},
+		{"of another base", 11, 10, ErrCorrupt},
+		{"makes less than it says", 10, 11, ErrCorrupt},
+		{"size without end", 1 << 63, 10, ErrCorrupt},
+	} {
+		delta := binary.AppendUvarint(binary.AppendUvarint(nil, tt.src), tt.dst)
+		delta = append(delta, 0x90, 10) // copy ten bytes
+		id := must(HashBlob([]byte(tt.name)).oid())
+		_, err := r.store.newPack(func(f *os.File) (*idxfile.Writer, error) {
+			w := newPackWriter(f, nil)
+			w.header(2)
+			w.zipped(plumbing.BlobObject, 10, strings.NewReader("0123456789"))
+			w.index.Add(base, 12, 0)
+			w.index.Add(id, w.at, 0)
+			w.entry(entry{kind: plumbing.REFDeltaObject, size: int64(len(delta)), ref: base})
+			w.zipper.Reset(w)
+			w.zipper.Write(delta)
+			return w.index, errors.Join(w.zipper.Close(), w.trailer())
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		if _, err := r.store.read(id, 1000); !errors.Is(err, tt.want) {
+			t.Errorf("delta, %s: %v, want %v", tt.name, err, tt.want)
+		}
+		if runtime.ReadMemStats(&after); after.TotalAlloc-before.TotalAlloc > 1<<20 {
+			t.Errorf("delta, %s: %d bytes were taken", tt.name, after.TotalAlloc-before.TotalAlloc)
+		}
+	}
 	f := newInflater()
 	if _, err := f.whole(entry{size: 1 << 40}, maxRebuilt); !errors.Is(err, ErrTooLarge) {
 		t.Errorf("whole object: %v", err)
@@ -378,9 +424,59 @@ func TestPackThatClaimsTooMuch(t *testing.T) {
 	}
 }
 
+// What is cached, and files held open, do not hide that the repository is gone.
+func TestProbe(t *testing.T) {
+	for _, form := range []string{"loose", "packed"} {
+		g := newGit(t)
+		g.commit("a.json", "1")
+		tree := g.hash("HEAD^{tree}")
+		if form == "packed" {
+			g.run("gc", "-q")
+		}
+		r := g.open()
+		must(r.Tree(background, tree))
+		if err := r.Probe(background, tree); err != nil {
+			t.Errorf("%s: %v", form, err)
+		}
+		if err := r.Probe(background, Hash(strings.Repeat("1", 40))); !errors.Is(err, ErrNotFound) {
+			t.Errorf("%s: an object that never was: %v", form, err)
+		}
+		if err := os.RemoveAll(filepath.Join(g.dir, ".git", "objects")); err != nil {
+			t.Fatal(err)
+		}
+		if err := r.Probe(background, tree); !errors.Is(err, ErrNotFound) {
+			t.Errorf("%s: the objects are gone: %v", form, err)
+		}
+	}
+}
+
+func TestIndexOfAVeryLargePack(t *testing.T) {
+	index := new(idxfile.Writer)
+	want := map[oid]int64{}
+	for i := range int64(50) {
+		id := must(HashBlob([]byte{byte(i)}).oid())
+		want[id] = 12 + i<<28 // beyond what 31 bits hold
+		index.Add(id, uint64(want[id]), 0)
+	}
+	if err := index.OnFooter(oid{1}); err != nil {
+		t.Fatal(err)
+	}
+	p := &pack{index: must(index.Index())}
+	for id, offset := range want {
+		if got, ok := p.find(id); got != offset || !ok {
+			t.Errorf("%s at %d, %v, want %d", id, got, ok, offset)
+		}
+	}
+	if _, ok := p.find(oid{1}); ok {
+		t.Error("found what is not there")
+	}
+}
+
 func TestDamageIsNamed(t *testing.T) {
 	g := newGit(t)
-	g.commit("a.json", strings.Repeat("some text\n", 100))
+	random := make([]byte, 1000) // stored as it is: a bit of the file is a bit of the data
+	rand.NewChaCha8([32]byte{1}).Read(random)
+	g.commit("a.json", string(random))
 	blob := g.hash("HEAD:a.json")
 	path := loosePath(filepath.Join(g.dir, ".git", "objects"), must(blob.oid()))
 	other := g.feed("other", "hash-object", "-w", "--stdin")
@@ -417,6 +513,31 @@ func TestDamageIsNamed(t *testing.T) {
 	}
 }
 
+// An index without its pack, as between the two steps of writing or removing
+// one, hides nothing that is elsewhere.
+func TestIndexWithoutItsPack(t *testing.T) {
+	g := newGit(t)
+	head := g.commit("a.json", "1")
+	g.run("repack", "-q") // the loose objects stay
+	pack := filepath.Join(g.dir, ".git/objects/pack", strings.TrimSuffix(packName(t, g), ".idx")+".pack")
+	before := g.open() // knows the index, has not opened the pack
+	if err := os.Rename(pack, pack+".away"); err != nil {
+		t.Fatal(err)
+	}
+	for name, r := range map[string]*Repo{"opened before": before, "opened after": g.open()} {
+		if _, err := r.Commit(background, head); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestPackClosedUnderAReader(t *testing.T) {
+	err := broken(&pack{}, 0, &os.PathError{Op: "read", Err: os.ErrClosed})
+	if !errors.Is(err, errMoved) || errors.Is(err, ErrCorrupt) {
+		t.Errorf("got %v", err)
+	}
+}
+
 func replace(t testing.TB, path string, data []byte) {
 	t.Helper()
 	os.Remove(path)
@@ -447,6 +568,8 @@ func TestAlternates(t *testing.T) {
 	head := nested.commit("c.json", "3")
 	relative := "../../../shared/.git/objects\n# a comment\n\"../../../none\"\n"
 	nested.write(".git/objects/info/alternates", relative)
+
+	base.write(".git/objects/info/alternates", nested.dir+"/.git/objects\n") // a ring
 
 	r := nested.open()
 	check := func(when string) {

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -52,6 +53,29 @@ func TestPackedRefsRewrittenInHaste(t *testing.T) {
 		g.run("pack-refs", "--all")
 		if got, err := r.Ref(background, "refs/heads/main"); got != Hash(h) || err != nil {
 			t.Fatalf("rewriting %d: got %s, %v, want %s", i, got, err, h)
+		}
+	}
+}
+
+// Two versions of packed-refs with the same size, time and inode are told apart
+// for as long as a file system may give both the same time.
+func TestPackedRefsOfTheSameStamp(t *testing.T) {
+	g := newGit(t)
+	first, other := g.commit("a.json", "1"), g.commit("a.json", "2")
+	g.run("pack-refs", "--all")
+	path := filepath.Join(g.dir, ".git", "packed-refs")
+	stamp := time.Now()
+	r := g.open()
+	for _, h := range []Hash{first, other, first} {
+		text := strings.ReplaceAll(string(must(os.ReadFile(path))), string(first), string(h))
+		if err := os.WriteFile(path, []byte(strings.ReplaceAll(text, string(other), string(h))), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chtimes(path, stamp, stamp); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := r.Ref(background, "refs/heads/main"); got != h || err != nil {
+			t.Errorf("got %s, %v, want %s", got, err, h)
 		}
 	}
 }
@@ -171,4 +195,16 @@ func TestWriteRefs(t *testing.T) {
 		t.Errorf("refs (-want +git):\n%s", diff)
 	}
 	g.run("fsck", "--strict")
+}
+
+func TestWithoutRef(t *testing.T) {
+	one, two := strings.Repeat("1", 40), strings.Repeat("2", 40)
+	text := "# pack-refs with: peeled fully-peeled sorted \n" + one + " refs/heads/main\n" + one + " refs/tags/v1\n^" + two + "\n" + one + " refs/tags/v10\n^" + two + "\n"
+	want := "# pack-refs with: peeled fully-peeled sorted \n" + one + " refs/heads/main\n" + one + " refs/tags/v10\n^" + two + "\n"
+	if got, found := withoutRef(text, "refs/tags/v1"); !found || got != want {
+		t.Errorf("%v, got\n%s", found, got)
+	}
+	if got, found := withoutRef(text, "refs/tags/v"); found || got != text {
+		t.Errorf("%v, got\n%s", found, got)
+	}
 }

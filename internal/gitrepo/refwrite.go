@@ -66,7 +66,8 @@ func removeEmpty(dir string) error {
 	return os.Remove(dir)
 }
 
-// deleteRef removes a ref: from packed-refs first, lest it come back.
+// deleteRef removes a ref: from packed-refs first, lest it come back. Folders
+// that it leaves empty are removed when a ref is to be where they are.
 func (r *Repo) deleteRef(ctx context.Context, name string) error {
 	packed := filepath.Join(r.commonDir, "packed-refs")
 	err := replaceFile(ctx, packed, func() (string, error) {
@@ -86,7 +87,6 @@ func (r *Repo) deleteRef(ctx context.Context, name string) error {
 	if err != nil && !missing(err) {
 		return fmt.Errorf("delete ref %s: %w", name, err)
 	}
-	r.pruneFolders(name)
 	return nil
 }
 
@@ -106,17 +106,6 @@ func withoutRef(text, name string) (rest string, found bool) {
 		b.WriteString(line)
 	}
 	return b.String(), found
-}
-
-// pruneFolders removes the folders that a deleted ref leaves empty, up to
-// refs/heads and the like. Git may use them meanwhile: failure is no matter.
-func (r *Repo) pruneFolders(name string) {
-	for parts := strings.Split(name, "/"); len(parts) > 3; {
-		parts = parts[:len(parts)-1]
-		if os.Remove(r.refPath(strings.Join(parts, "/"))) != nil {
-			return
-		}
-	}
 }
 
 // setHead makes HEAD name a branch.

@@ -86,6 +86,22 @@ func (s *store) header(id oid) (kind plumbing.ObjectType, size int64, err error)
 	return kind, size, nil
 }
 
+// probe finds the object on disk as it is now: the folders are listed anew, and
+// a pack is opened anew, since one held open outlives its removal.
+func (s *store) probe(id oid) error {
+	if err := s.reload(s.packs.Load()); err != nil {
+		return err
+	}
+	return s.locate(id,
+		func(p *pack, offset int64) error {
+			fresh := &pack{path: p.path}
+			defer fresh.close()
+			_, err := newInflater().at(fresh, offset)
+			return err
+		},
+		func(path string) error { _, _, err := looseHeader(path); return err })
+}
+
 // has tells whether the object is here.
 func (s *store) has(id oid) bool {
 	list := s.packs.Load()

@@ -195,15 +195,15 @@ func (r *Repo) BlobSize(ctx context.Context, h Hash) (int64, error) {
 	return size, nil
 }
 
-// Probe finds an object on disk, past every cache: a sign that the repository can
-// be read. ErrNotFound when it is not there.
+// Probe finds an object on disk, past every cache and every file held open: a
+// sign that the repository can still be read. ErrNotFound when it is not there.
 func (r *Repo) Probe(ctx context.Context, h Hash) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	id, err := h.oid()
 	if err == nil {
-		_, _, err = r.store.header(id)
+		err = r.store.probe(id)
 	}
 	if err != nil {
 		return fmt.Errorf("find object %s: %w", h, err)
