@@ -3,6 +3,7 @@ package graphql
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/koonti/koonti/internal/content"
@@ -283,7 +284,7 @@ func (b *builder) enum(s *content.Shape) *typeDef {
 	}
 	t := b.define(enumKind, s.Type, describe(s))
 	for _, v := range s.Values {
-		t.values = append(t.values, enumValue{name: v.Name, description: "In the document: `" + v.JSON + "`.", value: v.JSON})
+		t.values = append(t.values, enumValue{name: v.Name, description: "In the document: " + strconv.Quote(v.JSON) + ".", value: v.JSON})
 	}
 	return t
 }

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"golang.org/x/text/cases"
 	"golang.org/x/text/collate"
@@ -127,12 +126,12 @@ func languageTag(lang content.Language) language.Tag { return language.Make(stri
 // fold makes texts equal that differ in case only (Unicode, default case folding)
 // or in how accents are written (NFC).
 func fold(s string) string {
-	for i := 0; i < len(s); i++ {
-		if s[i] >= utf8.RuneSelf {
+	for _, r := range s {
+		if r >= 0x17F || r == 'ß' || r == 'µ' || r == 'İ' || r == 'ŉ' {
 			return norm.NFC.String(cases.Fold().String(norm.NFC.String(s)))
 		}
 	}
-	return strings.ToLower(s)
+	return strings.ToLower(s) // the same for all letters that are left
 }
 
 func (t comparer[T]) value(where object) valuePredicate {

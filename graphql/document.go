@@ -1,6 +1,7 @@
 package graphql
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"strings"
@@ -50,12 +51,12 @@ const (
 	hiddenType   = " type"
 )
 
-// rules are those of graphql-go, without the two on the types of literals, which
-// the inspector checks itself (it knows null, and what may have been meant).
+// rules are those of graphql-go, without the ones that the inspector stands in for:
+// whether fields and arguments exist and have selections (it knows all of
+// introspection, and what may have been meant), and the types of literals (it knows
+// null).
 var rules = []gql.ValidationRuleFn{
-	gql.FieldsOnCorrectTypeRule,
 	gql.FragmentsOnCompositeTypesRule,
-	gql.KnownArgumentNamesRule,
 	gql.KnownDirectivesRule,
 	gql.KnownFragmentNamesRule,
 	gql.KnownTypeNamesRule,
@@ -67,7 +68,6 @@ var rules = []gql.ValidationRuleFn{
 	gql.OverlappingFieldsCanBeMergedRule,
 	gql.PossibleFragmentSpreadsRule,
 	gql.ProvidedNonNullArgumentsRule,
-	gql.ScalarLeafsRule,
 	gql.UniqueArgumentNamesRule,
 	gql.UniqueFragmentNamesRule,
 	gql.UniqueInputFieldNamesRule,
@@ -108,11 +108,13 @@ func (s *Schema) prepare(text string) (*document, []*Error) {
 func (s *Schema) validate(d *document) []*Error {
 	schema := s.engine // validation writes to it
 	result := gql.ValidateDocument(&schema, d.ast, rules)
+	// It goes through maps; the same query should get the same errors.
+	slices.SortFunc(result.Errors, func(a, b gqlerrors.FormattedError) int {
+		return cmp.Or(slices.Compare(positions(a), positions(b)), strings.Compare(a.Message, b.Message))
+	})
 	var errs []*Error
-	for _, e := range result.Errors {
-		if len(errs) < s.limits.Errors {
-			errs = append(errs, &Error{Message: e.Message, Code: CodeValidation, Locations: locate(d.text, positions(e)...)})
-		}
+	for _, e := range result.Errors[:min(len(result.Errors), s.limits.Errors)] {
+		errs = append(errs, &Error{Message: e.Message, Code: CodeValidation, Locations: locate(d.text, positions(e)...)})
 	}
 	return errs
 }

@@ -21,7 +21,7 @@ type writer struct {
 
 // maxMetas is how many values of introspection one answer may hold; the usual
 // query takes some twenty for each field and argument of the schema.
-const maxMetas = 2_000_000
+const maxMetas = 600_000
 
 // answer writes "data".
 func (w *writer) answer(data any) ([]byte, error) {
@@ -56,10 +56,7 @@ func (w *writer) object(sel *selection, data map[string]any) {
 }
 
 func (w *writer) value(f *planField, v any) {
-	if len(w.b) > w.limit && w.err == nil {
-		w.err = tooLarge("The answer has more than %d bytes; ask for smaller pages.", w.limit)
-	}
-	if w.err != nil {
+	if w.full() {
 		return
 	}
 	switch v := v.(type) {
@@ -77,6 +74,14 @@ func (w *writer) value(f *planField, v any) {
 	default:
 		w.leaf(v)
 	}
+}
+
+// full reports whether nothing more should be written.
+func (w *writer) full() bool {
+	if len(w.b) > w.limit && w.err == nil {
+		w.err = tooLarge("The answer has more than %d bytes; ask for smaller pages.", w.limit)
+	}
+	return w.err != nil
 }
 
 // concrete is the selection of the type that data is of.
@@ -123,7 +128,7 @@ func (w *writer) meta(f *planField, v any) {
 	if w.metas++; w.metas > maxMetas && w.err == nil {
 		w.err = tooLarge("The introspection asks for more than %d values.", maxMetas)
 	}
-	if w.err != nil {
+	if w.full() {
 		return
 	}
 	switch v := v.(type) {

@@ -124,7 +124,8 @@ func didYouMean(name string, options []string) string {
 	return " Did you mean " + strings.Join(quoted[:last], ", ") + " or " + quoted[last] + "?"
 }
 
-// nearest returns up to three options that name may have meant, the nearest first.
+// nearest returns up to three options that name may have meant, the nearest first
+// and nothing that is much further away.
 func nearest(name string, options []string) []string {
 	const most, longest = 3, 80
 	if len(name) > longest {
@@ -141,9 +142,13 @@ func nearest(name string, options []string) []string {
 			found[distance] = append(found[distance], option)
 		}
 	}
-	var near []string
-	for _, group := range found {
-		near = append(near, group...)
+	for distance, near := range found {
+		if len(near) > 0 {
+			if distance < most {
+				near = append(near, found[distance+1]...)
+			}
+			return near[:min(most, len(near))]
+		}
 	}
-	return near[:min(most, len(near))]
+	return nil
 }

@@ -16,6 +16,9 @@ import (
 // execute runs a plan and writes the answer.
 func (s *Schema) execute(ctx context.Context, view *content.View, revisions Revisions, p *plan) *Response {
 	r := &request{Schema: s, plan: p, view: view, revisions: revisions, views: map[string]revision{}, run: newSieve(ctx, view)}
+	if errs := r.fetch(ctx); len(errs) > 0 {
+		return r.respond([]byte("null"), errs)
+	}
 	booleans := map[string]any{}
 	for _, v := range p.operation.variables {
 		if value, ok := p.variables[v.name].(bool); ok {

@@ -45,7 +45,19 @@ func hostile() map[string]Request {
 		"repeats in nested inline":        q("{" + rep("...{"+rep("...{model{languages}}", 19)+"}", 19) + "}"),
 		"repeats of a spread":             q("{" + rep("...A ", 3000) + "} fragment A on Query{__typename}"),
 		"many fragments in each other":    q(crowd(90)),
-		"repeats nested in repeats":       q(nested(19, 3)),
+		"repeats nested in repeats":       q(nested(19, 19, 19)),
+		"repeats at the limit, deep":      q(nested(10, 10, 10)),
+		"repeats at the limit, deeper":    q(nested(2, 2, 2, 2, 2, 2, 2, 2, 2, 2)),
+		"repeats at the limit, wide":      q(nested(15, 15, 1)),
+		"inline fragments at the limit":   q("{theme(id:1){" + rep("...{parent{id id id id id id}}", 380) + "}}"),
+		"crowded fragments at the limit":  q(crowd(60)),
+		"fragments with repeats":          q(choir(90)),
+		"syntax error in a long line":     q("{a " + rep(" ", 60000) + "$$"),
+		"syntax error in a solid line":    q("{" + rep("a{", 30) + rep("b:a(a:$a){", 5000) + "$$"),
+		"syntax error after many lines":   q("{a " + rep("\n", 60000) + "$$"),
+		"string that is not closed":       q("{a(b:\"" + rep("a", 60000)),
+		"many wrong literals":             q("{projects(where:{round:{in:[" + rep("2021_SPRING_", 1) + rep("_2021_SPRIG ", 1900) + "]}}){totalCount}}"),
+		"many wrong values":               {Query: "query($x:[ProjectRound!]){projects(where:{round:{in:$x}}){totalCount}}", Variables: map[string]any{"x": wide[:9000]}},
 		"aliases":                         q("{" + aliases(3000, "model{languages}") + "}"),
 		"aliases of all records":          q("{" + aliases(300, "projects(first:500){nodes{document}}") + "}"),
 		"deep introspection":              q("{__schema{types{" + rep("fields{type{", 12) + "name" + rep("}}", 12) + "}}}"),
@@ -139,16 +151,28 @@ func crowd(n int) string {
 	return b.String()
 }
 
-// nested repeats one field n times, in each of which it stands n times, and so on.
-func nested(n, depth int) string {
-	if depth == 0 {
-		return "{id}"
+// nested repeats one field ns[0] times, in each of which it stands ns[1] times, and
+// so on: the rule on overlapping fields compares each with each.
+func nested(ns ...int) string {
+	text := "{id}"
+	for i := len(ns) - 1; i > 0; i-- {
+		text = "{" + strings.Repeat("parent"+text+" ", ns[i]) + "}"
 	}
-	inner := nested(n, depth-1)
-	if depth == 3 {
-		return "{" + strings.Repeat("project(id:1)"+inner+" ", n) + "}"
+	return "{" + strings.Repeat("theme(id:1)"+text+" ", ns[0]) + "}"
+}
+
+// choir spreads n fragments side by side that all ask for the same, many times.
+func choir(n int) string {
+	var b strings.Builder
+	b.WriteString("{project(id:1){")
+	for i := range n {
+		fmt.Fprintf(&b, "...F%d ", i)
 	}
-	return "{" + strings.Repeat("lead"+inner+" ", n) + "}"
+	b.WriteString("}}")
+	for i := range n {
+		fmt.Fprintf(&b, "fragment F%d on Project{%s}", i, strings.Repeat("lead{projects{nodes{lead{id}}}} ", 3))
+	}
+	return b.String()
 }
 
 func aliases(n int, field string) string {
@@ -168,7 +192,8 @@ func numbered(n int, format string) string {
 }
 
 // TestHostileQueriesAreAnsweredSoon: each in under half a second, with JSON, and
-// without an internal error. Under -race everything is some five times slower.
+// without an internal error. The fastest of three counts, since the machine may be
+// busy; under -race everything is some five times slower.
 func TestHostileQueriesAreAnsweredSoon(t *testing.T) {
 	f := loadFixture(t, "testdata/readme-query.txtar")
 	s := newSchema(t, f.model, Config{})
@@ -178,9 +203,17 @@ func TestHostileQueriesAreAnsweredSoon(t *testing.T) {
 	}
 	for name, request := range hostile() {
 		t.Run(name, func(t *testing.T) {
-			start := time.Now()
-			response := s.Do(context.Background(), f.view, f.at, request)
-			if took := time.Since(start); took > most {
+			var response *Response
+			took := time.Hour
+			for range 3 {
+				s.documents.Purge()
+				start := time.Now()
+				response = s.Do(context.Background(), f.view, f.at, request)
+				if took = min(took, time.Since(start)); took <= most {
+					break
+				}
+			}
+			if took > most {
 				t.Errorf("took %v", took)
 			} else if testing.Verbose() {
 				t.Logf("%v %s", took, shorten(string(response.Body)))

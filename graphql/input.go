@@ -166,8 +166,15 @@ type member struct {
 	value any
 }
 
+// maxIssues is how many are looked for: to say what may have been meant takes time.
+const maxIssues = 20
+
+func (c *coercer) full() bool { return len(c.issues) >= maxIssues }
+
 func (c *coercer) fail(in inputValue, format string, args ...any) {
-	c.issues = append(c.issues, issue{in.at, fmt.Sprintf(format, args...)})
+	if !c.full() {
+		c.issues = append(c.issues, issue{in.at, fmt.Sprintf(format, args...)})
+	}
 }
 
 // coerce returns in as t, and whether there is a value at all: null is absent.
@@ -178,7 +185,7 @@ func (c *coercer) coerce(in inputValue, t typeRef, path string) (any, bool) {
 	}
 	if in.kind == nullInput {
 		if t.nonNull {
-			c.fail(in, "%s must be given: it is %s.", path, t)
+			c.fail(in, "%s must be given (%s).", path, t)
 		}
 		return nil, false
 	}
@@ -204,7 +211,7 @@ func (c *coercer) variable(in inputValue, t typeRef, path string) (any, bool) {
 	}
 	v, ok := c.variables[in.text]
 	if !ok && t.nonNull {
-		c.fail(in, "%s must be given: it is %s, but $%s has no value.", path, t, in.text)
+		c.fail(in, "%s must be given (%s), but $%s has no value.", path, t, in.text)
 	}
 	if _, isList := v.([]any); ok && t.item != nil && !isList {
 		return []any{v}, true
@@ -237,7 +244,7 @@ func (c *coercer) object(in inputValue, t *typeDef, path string) object {
 		return nil
 	}
 	for i, name := range in.names {
-		if findInput(t.inputs, name) == nil {
+		if !c.full() && findInput(t.inputs, name) == nil {
 			c.fail(in.items[i], "%s: %s has no field %q.%s", path, t.name, shorten(name), didYouMean(name, inputNames(t.inputs)))
 		}
 	}
@@ -272,7 +279,7 @@ func (c *coercer) enum(in inputValue, t *typeDef, path string) any {
 		}
 	}
 	hint := ""
-	if in.kind == wordInput || in.kind == stringInput {
+	if !c.full() && (in.kind == wordInput || in.kind == stringInput) {
 		hint = didYouMean(in.text, enumNames(t))
 	}
 	if in.literal && in.kind == stringInput && hint != "" {

@@ -38,7 +38,7 @@ func (in *inspector) inspect() []*Error {
 	for _, def := range in.ast.Definitions {
 		if f, ok := def.(*ast.FragmentDefinition); ok {
 			in.directives(f.Directives)
-			in.selections(in.condition(f.TypeCondition), f.SelectionSet, 0)
+			in.selections(in.typeCalled(f.TypeCondition), f.SelectionSet, 0)
 		}
 	}
 	return in.errs
@@ -131,6 +131,7 @@ func spreads(set *ast.SelectionSet, list []*ast.FragmentSpread) []*ast.FragmentS
 func (in *inspector) operation(op *operation) {
 	in.directives(op.node.Directives)
 	for _, v := range op.node.VariableDefinitions {
+		in.known(v, v.Type)
 		if v.DefaultValue != nil {
 			in.decode(v.DefaultValue)
 			if t, ok := in.typeOf(v.Type); ok {
@@ -144,6 +145,21 @@ func (in *inspector) operation(op *operation) {
 		root = nil // refused by its kind later
 	}
 	in.selections(root, op.node.SelectionSet, 0)
+}
+
+// known checks that a variable has a type that exists. graphql-go's parser takes
+// "$x: ]" for a variable without a type, and its validator then panics.
+func (in *inspector) known(v *ast.VariableDefinition, t ast.Type) {
+	switch t := t.(type) {
+	case *ast.NonNull:
+		in.known(v, t.Type)
+	case *ast.List:
+		in.known(v, t.Type)
+	case *ast.Named:
+		in.typeCalled(t)
+	default:
+		in.fail(newError(CodeParse, "Syntax error: the variable $%s has no type.", v.Variable.Name.Value), v.Loc)
+	}
 }
 
 // typeOf returns the input type that a query names.
@@ -181,7 +197,7 @@ func (in *inspector) selections(t *typeDef, set *ast.SelectionSet, metaLists int
 			in.directives(s.Directives)
 			inner := t
 			if s.TypeCondition != nil {
-				inner = in.condition(s.TypeCondition)
+				inner = in.typeCalled(s.TypeCondition)
 			}
 			in.selections(inner, s.SelectionSet, metaLists)
 		case *ast.FragmentSpread:
@@ -190,8 +206,8 @@ func (in *inspector) selections(t *typeDef, set *ast.SelectionSet, metaLists int
 	}
 }
 
-// condition returns the type that a fragment is on; nil where it is not known.
-func (in *inspector) condition(on *ast.Named) *typeDef {
+// typeCalled returns the type that a query names; nil where it is not known.
+func (in *inspector) typeCalled(on *ast.Named) *typeDef {
 	t := in.byName[on.Name.Value]
 	if t == nil && !in.full() {
 		in.fail(newError(CodeValidation, "There is no type %q.%s", shorten(on.Name.Value), didYouMean(on.Name.Value, in.typeNames())), on.Loc)
@@ -255,7 +271,18 @@ func (in *inspector) field(t *typeDef, f *ast.Field, metaLists int) {
 		return
 	}
 	in.note(t, f, def)
+	in.leaf(f, def)
 	in.selections(def.typ.named(), f.SelectionSet, metaLists)
+}
+
+// leaf checks that objects have a selection, and nothing else has (June 2018, 5.3.3).
+func (in *inspector) leaf(f *ast.Field, def *fieldDef) {
+	switch composite := def.typ.named().composite(); {
+	case composite && f.SelectionSet == nil:
+		in.fail(newError(CodeValidation, "%q is %s; say which of its fields: { %s { ... } }.", def.name, def.typ, def.name), f.Loc)
+	case !composite && f.SelectionSet != nil:
+		in.fail(newError(CodeValidation, "%q is %s, which has no fields.", def.name, def.typ), f.Loc)
+	}
 }
 
 // fieldOf returns the field of t called name, also those of introspection.
@@ -329,9 +356,12 @@ func (in *inspector) directives(list []*ast.Directive) {
 func (in *inspector) directiveArguments(d *ast.Directive, known *directiveDef) {
 	for _, arg := range d.Arguments {
 		in.decode(arg.Value)
-		if def := findInput(known.args, arg.Name.Value); def != nil {
-			in.literal(arg.Value, def.typ, arg.Name.Value)
+		def := findInput(known.args, arg.Name.Value)
+		if def == nil {
+			in.fail(newError(CodeValidation, "@%s has no argument %q.", known.name, shorten(arg.Name.Value)), arg.Loc)
+			continue
 		}
+		in.literal(arg.Value, def.typ, arg.Name.Value)
 	}
 }
 

@@ -1,13 +1,15 @@
 package graphql
 
-// Introspection (GraphQL June 2018, 4): the same structure as the SDL is printed
-// from, read by fields whose place is a metaReader.
+// Introspection (GraphQL October 2021, 4, and the deprecation of inputs): the same
+// structure as the SDL is printed from, read by fields whose place is a metaReader.
+// graphql-go knows less of it (June 2018), so whether fields and arguments exist is
+// asked of these types, not of its rules.
 
 // metaReader reads a field of introspection. The result is nil, a string, a bool,
 // a list ([]any), or the source of the fields below.
 type metaReader func(source any) any
 
-// queryDirectives are the directives of GraphQL (June 2018, 3.13).
+// queryDirectives are the directives of GraphQL (October 2021, 3.13).
 func (b *builder) queryDirectives() []*directiveDef {
 	places := []string{"FIELD", "FRAGMENT_SPREAD", "INLINE_FRAGMENT"}
 	when := []*inputDef{{name: "if", typ: nonNull(of(b.scalar("Boolean")))}}
@@ -15,8 +17,13 @@ func (b *builder) queryDirectives() []*directiveDef {
 		{"include", "Takes the field or fragment in only when `if` is true.", places, when},
 		{"skip", "Leaves the field or fragment out when `if` is true.", places, when},
 		{
-			"deprecated", "Marks what is no longer supported.", []string{"FIELD_DEFINITION", "ENUM_VALUE"},
+			"deprecated", "Marks what is no longer supported.",
+			[]string{"FIELD_DEFINITION", "ARGUMENT_DEFINITION", "INPUT_FIELD_DEFINITION", "ENUM_VALUE"},
 			[]*inputDef{{name: "reason", typ: of(b.scalar("String")), initial: `"No longer supported"`}},
+		},
+		{
+			"specifiedBy", "Says where a scalar is specified.", []string{"SCALAR"},
+			[]*inputDef{{name: "url", typ: nonNull(of(b.scalar("String")))}},
 		},
 	}
 }
@@ -46,6 +53,7 @@ func (b *builder) introspection() {
 	m.schemaFields()
 	m.typeFields()
 	m.memberFields()
+	m.deprecations()
 	m.roots()
 }
 
@@ -67,7 +75,7 @@ func (m *metaTypes) enums() {
 	}
 	for _, name := range []string{
 		"QUERY", "MUTATION", "SUBSCRIPTION", "FIELD", "FRAGMENT_DEFINITION", "FRAGMENT_SPREAD", "INLINE_FRAGMENT",
-		"SCHEMA", "SCALAR", "OBJECT", "FIELD_DEFINITION", "ARGUMENT_DEFINITION", "INTERFACE", "UNION", "ENUM",
+		"VARIABLE_DEFINITION", "SCHEMA", "SCALAR", "OBJECT", "FIELD_DEFINITION", "ARGUMENT_DEFINITION", "INTERFACE", "UNION", "ENUM",
 		"ENUM_VALUE", "INPUT_OBJECT", "INPUT_FIELD_DEFINITION",
 	} {
 		m.location.values = append(m.location.values, enumValue{name: name, value: name})
@@ -77,6 +85,7 @@ func (m *metaTypes) enums() {
 func (m *metaTypes) schemaFields() {
 	typ, types := of(m.typ), nonNull(listOfNonNull(of(m.typ)))
 	m.schema.fields = []*fieldDef{
+		meta("description", m.str, func(any) any { return nil }),
 		meta("types", types, func(s any) any { return each(s.(*system).types, asType) }),
 		meta("queryType", nonNull(typ), func(s any) any { return of(s.(*system).query) }),
 		meta("mutationType", typ, func(any) any { return nil }),
@@ -86,6 +95,7 @@ func (m *metaTypes) schemaFields() {
 	m.directive.fields = []*fieldDef{
 		meta("name", nonNull(m.str), func(s any) any { return s.(*directiveDef).name }),
 		meta("description", m.str, func(s any) any { return textOrNil(s.(*directiveDef).description) }),
+		meta("isRepeatable", m.yes, func(any) any { return false }),
 		meta("locations", nonNull(listOfNonNull(of(m.location))), func(s any) any { return each(s.(*directiveDef).locations, same) }),
 		meta("args", nonNull(listOfNonNull(of(m.input))), func(s any) any { return each(s.(*directiveDef).args, same) }),
 	}
@@ -93,11 +103,11 @@ func (m *metaTypes) schemaFields() {
 
 func (m *metaTypes) typeFields() {
 	types := listOfNonNull(of(m.typ))
-	deprecated := []*inputDef{{name: "includeDeprecated", typ: of(m.scalar("Boolean")), initial: "false"}}
 	m.typ.fields = []*fieldDef{
 		meta("kind", nonNull(of(m.kind)), func(s any) any { return s.(typeRef).kindName() }),
 		meta("name", m.str, func(s any) any { return ifNamed(s, func(t *typeDef) any { return t.name }) }),
 		meta("description", m.str, func(s any) any { return ifNamed(s, func(t *typeDef) any { return textOrNil(t.description) }) }),
+		meta("specifiedByURL", m.str, func(s any) any { return ifNamed(s, func(t *typeDef) any { return textOrNil(t.specifiedBy) }) }),
 		meta("fields", listOfNonNull(of(m.field)), func(s any) any {
 			return ifNamed(s, func(t *typeDef) any { return listIf(t.composite(), each(t.fields, same)) })
 		}),
@@ -115,9 +125,18 @@ func (m *metaTypes) typeFields() {
 		}),
 		meta("ofType", of(m.typ), func(s any) any { return s.(typeRef).inner() }),
 	}
-	for _, f := range m.typ.fields {
-		if f.name == "fields" || f.name == "enumValues" {
-			f.args = deprecated
+}
+
+// deprecations gives the lists of members that may be deprecated the argument that
+// asks for those, too. None is.
+func (m *metaTypes) deprecations() {
+	args := []*inputDef{{name: "includeDeprecated", typ: of(m.scalar("Boolean")), initial: "false"}}
+	for _, t := range []*typeDef{m.typ, m.field, m.directive} {
+		for _, f := range t.fields {
+			switch f.name {
+			case "fields", "enumValues", "inputFields", "args":
+				f.args = args
+			}
 		}
 	}
 }
@@ -138,6 +157,8 @@ func (m *metaTypes) memberFields() {
 		meta("description", m.str, func(s any) any { return textOrNil(s.(*inputDef).description) }),
 		meta("type", typ, func(s any) any { return s.(*inputDef).typ }),
 		meta("defaultValue", m.str, func(s any) any { return textOrNil(s.(*inputDef).initial) }),
+		meta("isDeprecated", m.yes, no),
+		meta("deprecationReason", m.str, none),
 	}
 	m.value.fields = []*fieldDef{
 		meta("name", nonNull(m.str), func(s any) any { return s.(enumValue).name }),

@@ -17,7 +17,7 @@ type Config struct {
 type Limits struct {
 	// Bytes of the query text: 64 KiB.
 	Bytes int
-	// Tokens of the query: 8,000.
+	// Tokens of the query: 6,000.
 	Tokens int
 	// Depth of brackets, braces and parentheses: 32.
 	Depth int
@@ -58,7 +58,7 @@ func (l Limits) withDefaults() Limits {
 		field *int
 		value int
 	}{
-		{&l.Bytes, 64 << 10}, {&l.Tokens, 8000}, {&l.Depth, 32},
+		{&l.Bytes, 64 << 10}, {&l.Tokens, 6000}, {&l.Depth, 32},
 		{&l.Operations, 20}, {&l.Fragments, 100}, {&l.Fields, 400}, {&l.Repeats, 20}, {&l.Aliases, 400},
 		{&l.Work, 200_000}, {&l.Cost, 500_000}, {&l.Conditions, 300}, {&l.Orders, 10},
 		{&l.Revisions, 10}, {&l.Variables, 10_000}, {&l.AnswerBytes, 64 << 20}, {&l.Errors, 20},

@@ -276,8 +276,8 @@ func (p *planner) bind(f *planField, lang content.Language) *bound {
 	if len(f.def.args) == 0 {
 		return b
 	}
-	args := p.arguments(f)
-	if len(p.errs) > 0 {
+	args, ok := p.arguments(f)
+	if !ok {
 		return b
 	}
 	if l, ok := args["lang"].(string); ok {
@@ -303,8 +303,9 @@ func (p *planner) bind(f *planField, lang content.Language) *bound {
 	return b
 }
 
-// arguments evaluates the arguments of a field; what is absent is not in the map.
-func (p *planner) arguments(f *planField) map[string]any {
+// arguments evaluates the arguments of a field, and reports whether all fit; what is
+// absent is not in the map.
+func (p *planner) arguments(f *planField) (map[string]any, bool) {
 	given := p.document.arguments[f.nodes[0]]
 	c := coercer{variables: p.variables}
 	out := make(map[string]any, len(given))
@@ -322,7 +323,7 @@ func (p *planner) arguments(f *planField) map[string]any {
 	for _, e := range c.errors(p.document.text, p.limits.Errors) {
 		p.fail(e)
 	}
-	return out
+	return out, len(c.issues) == 0
 }
 
 func (p *planner) collectionCalled(f *planField, args map[string]any) *content.Collection {

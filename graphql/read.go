@@ -30,8 +30,8 @@ func notNil(v *content.View, err error) (any, error) {
 }
 
 // one reads a root field that answers one record; null where there is none.
-func (c *call) one(ctx context.Context, from *content.Collection) (any, error) {
-	view, err := c.at(ctx)
+func (c *call) one(from *content.Collection) (any, error) {
+	view, err := c.at()
 	if err != nil {
 		return nil, err
 	}
@@ -43,7 +43,7 @@ func (c *call) one(ctx context.Context, from *content.Collection) (any, error) {
 }
 
 func readRecords(ctx context.Context, c *call) (any, error) {
-	view, err := c.at(ctx)
+	view, err := c.at()
 	if err != nil {
 		return nil, err
 	}
@@ -74,8 +74,8 @@ func (p *page) cursorAt(i int) any {
 	return p.cursorOf(p.records[i])
 }
 
-func readProblems(ctx context.Context, c *call) (any, error) {
-	view, err := c.at(ctx)
+func readProblems(_ context.Context, c *call) (any, error) {
+	view, err := c.at()
 	if err != nil {
 		return nil, err
 	}

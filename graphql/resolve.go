@@ -28,7 +28,7 @@ type attachment struct {
 // translation is the source of the fields of a Translation.
 type translation struct{ lang, text string }
 
-// problems, models and collections carry the language they were asked in.
+// spoken is a source that is no record, with the language it was asked for in.
 type spoken[T any] struct {
 	of   T
 	lang content.Language
@@ -44,14 +44,16 @@ type request struct {
 	views map[string]revision
 	run   *sieve
 	stop  error
+	// call is the field being read now; it is used again for the next.
+	call call
 }
 
 type revision struct {
 	view *content.View
-	err  error
+	err  *Error
 }
 
-// call is one field being read.
+// call is one field being read. A reader must not keep it.
 type call struct {
 	*request
 	source any
@@ -79,7 +81,8 @@ func (e engine) resolver(def *fieldDef) gql.FieldResolveFn {
 		if r.halted(p.Context) {
 			return nothing(def.typ), nil
 		}
-		c := call{request: r, source: p.Source, place: &def.place}
+		c := &r.call
+		*c = call{request: r, source: p.Source, place: &def.place}
 		if len(def.args) > 0 {
 			c.bound = r.plan.bound[boundKey{p.Info.FieldASTs[0], langOf(r, p.Source)}]
 		}
@@ -88,16 +91,15 @@ func (e engine) resolver(def *fieldDef) gql.FieldResolveFn {
 				out, err = nil, s.internal(fmt.Errorf("read %s: panic: %v\n%s", def.name, fault, debug.Stack()))
 			}
 		}()
-		out, err = read(p.Context.(calm).Context, &c)
-		return out, s.visible(err)
+		if out, err = read(p.Context.(calm).Context, c); err != nil {
+			return nil, s.visible(err)
+		}
+		return out, nil
 	}
 }
 
 // visible turns an error into one that the client may see.
-func (s *Schema) visible(err error) error {
-	if err == nil {
-		return nil
-	}
+func (s *Schema) visible(err error) *Error {
 	code, message := describeError(err)
 	if code == CodeInternal {
 		return s.internal(err)
@@ -141,34 +143,68 @@ func langOf(r *request, source any) content.Language {
 }
 
 // at returns the view that a root field reads.
-func (c *call) at(ctx context.Context) (*content.View, error) {
+func (c *call) at() (*content.View, error) {
 	if c.bound == nil || c.bound.at == "" {
 		return c.view, nil
 	}
-	name := c.bound.at
-	if known, ok := c.views[name]; ok {
-		return known.view, known.err
+	found := c.views[c.bound.at]
+	if found.err != nil {
+		return nil, found.err
+	}
+	return found.view, nil
+}
+
+// fetch reads the revisions that the root fields name, each once, before anything
+// is answered. It returns the errors, in the order of the query, where one of them
+// loses the whole answer: the executor takes fields in any order, and would report
+// any one of them.
+func (r *request) fetch(ctx context.Context) []*Error {
+	var errs []*Error
+	lost := false
+	for _, f := range r.plan.root.fields {
+		if f.bound == nil || f.bound.at == "" {
+			continue
+		}
+		if err := r.revision(ctx, f.bound.at); err != nil {
+			errs = append(errs, &Error{
+				Message: err.Message, Code: err.Code, Path: []any{f.key}, Locations: locate(r.plan.document.text, f.nodes[0].Loc.Start),
+			})
+			lost = lost || f.def.typ.nonNull
+		}
+	}
+	if !lost {
+		return nil
+	}
+	return errs
+}
+
+// revision reads one revision; the error is one that the client may see.
+func (r *request) revision(ctx context.Context, name string) *Error {
+	if known, ok := r.views[name]; ok {
+		return known.err
 	}
 	var found revision
-	if c.revisions == nil {
-		found.err = fmt.Errorf("revisions cannot be read here: %w", content.ErrUnavailable)
+	if r.revisions == nil {
+		found.err = newError(CodeUnavailable, "revisions cannot be read here")
+	} else if view, err := r.revisions.At(ctx, name); err != nil {
+		found.err = r.visible(err)
 	} else {
-		found.view, found.err = c.revisions.At(ctx, name)
+		found.view = view
 	}
-	c.views[name] = found
-	return found.view, found.err
+	r.views[name] = found
+	return found.err
 }
 
 // readers is the one table from places to what reads them.
 var readers = [placeKinds]reader{
-	rootRecord:  func(ctx context.Context, c *call) (any, error) { return c.one(ctx, c.place.collection) },
-	rootAny:     func(ctx context.Context, c *call) (any, error) { return c.one(ctx, c.bound.collection) },
+	rootRecord:  func(_ context.Context, c *call) (any, error) { return c.one(c.place.collection) },
+	rootAny:     func(_ context.Context, c *call) (any, error) { return c.one(c.bound.collection) },
 	rootRecords: readRecords,
 	rootModel: func(_ context.Context, c *call) (any, error) {
 		return spoken[*content.Model]{c.model, c.bound.lang}, nil
 	},
 	rootProblems: readProblems,
-	rootView:     func(ctx context.Context, c *call) (any, error) { return notNil(c.at(ctx)) },
+	rootView:     func(_ context.Context, c *call) (any, error) { return notNil(c.at()) },
 
 	recordKey:         record(func(it *item) any { return keyOf(it.record) }),
 	recordID:          record(func(it *item) any { return string(it.record.ID) }),

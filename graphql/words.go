@@ -179,9 +179,9 @@ func (b *builder) recordFilter(t *recordTypes) {
 func (b *builder) junctions(f *typeDef) {
 	f.inputs = append(f.inputs,
 		&inputDef{name: "and", typ: listOfNonNull(of(f)), test: test{op: opAnd}, description: "All of these hold."},
-		&inputDef{name: "or", typ: listOfNonNull(of(f)), test: test{op: opOr}, description: "At least one of these holds."},
+		&inputDef{name: "or", typ: listOfNonNull(of(f)), test: test{op: opOr}, description: "At least one of these holds; where the list is empty, none does."},
 		&inputDef{name: "not", typ: of(f), test: test{op: opNot}, description: "This does not hold."},
-		&inputDef{name: "isNull", typ: of(b.scalar("Boolean")), test: test{op: opIsNull}, description: "Whether there is none; where one thing is referred to or held."})
+		&inputDef{name: "isNull", typ: of(b.scalar("Boolean")), test: test{op: opIsNull}, description: "Whether there is none: of one thing that is referred to or held."})
 }
 
 func (b *builder) propertyFilters(f *typeDef, s *content.Shape) {
