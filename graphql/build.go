@@ -138,7 +138,7 @@ func (b *builder) recordFields() []*fieldDef {
 		description: "What is wrong with the record's file as it is now.",
 	}
 	return []*fieldDef{
-		plain(recordKey, "key", "ID", "Equal for equal content: unique over collection, id and blob. What a normalised cache should use."),
+		plain(recordKey, "key", "ID", "What a normalised cache should use: unique over collection, id, content, the revision where `at` names one, and the language where it is not the first."),
 		plain(recordID, "id", "ID", "Identifies the record inside its collection: the `{id}` in its path."),
 		plain(recordCollection, "collection", "String", "The collection, as the model names it."),
 		plain(recordPath, "path", "String", "The file, from the root of the repository."),

@@ -112,7 +112,7 @@ func (m *metaTypes) typeFields() {
 			return ifNamed(s, func(t *typeDef) any { return listIf(t.composite(), each(t.fields, same)) })
 		}),
 		meta("interfaces", types, func(s any) any {
-			return ifNamed(s, func(t *typeDef) any { return listIf(t.kind == objectKind, each(t.interfaces, asType)) })
+			return ifNamed(s, func(t *typeDef) any { return listIf(t.composite(), each(t.interfaces, asType)) })
 		}),
 		meta("possibleTypes", types, func(s any) any {
 			return ifNamed(s, func(t *typeDef) any { return listIf(t.kind == interfaceKind, each(t.possible, asType)) })

@@ -86,10 +86,23 @@ func problemsIn(list []content.Problem, lang content.Language) []any {
 	return each(list, func(p content.Problem) any { return spoken[content.Problem]{p, lang} })
 }
 
-// keyOf is unique over collection, id and blob.
-func keyOf(r *content.Record) string {
+// readKey answers what a client's normalised cache should use: it is unique over
+// all that a field without arguments depends on. That is collection, id and blob;
+// where another revision than the view served is read, also its commit, since what
+// a record refers to can differ while its own bytes are the same; and where another
+// language than the model's first is inherited, also that.
+func readKey(_ context.Context, c *call) (any, error) {
 	const digits = 12
-	return string(r.Collection) + "/" + string(r.ID) + "@" + string(r.Blob[:min(digits, len(r.Blob))])
+	it := c.item()
+	r := it.record
+	key := string(r.Collection) + "/" + string(r.ID) + "@" + string(r.Blob[:min(digits, len(r.Blob))])
+	if it.view != c.view {
+		key += "~" + string(it.view.Commit[:min(digits, len(it.view.Commit))])
+	}
+	if languages := c.model.Languages; len(languages) > 0 && it.lang != languages[0] {
+		key += ":" + string(it.lang)
+	}
+	return key, nil
 }
 
 // revisionOf is the commit that the document was read from.

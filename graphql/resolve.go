@@ -206,7 +206,7 @@ var readers = [placeKinds]reader{
 	rootProblems: readProblems,
 	rootView:     func(_ context.Context, c *call) (any, error) { return notNil(c.at()) },
 
-	recordKey:         record(func(it *item) any { return keyOf(it.record) }),
+	recordKey:         readKey,
 	recordID:          record(func(it *item) any { return string(it.record.ID) }),
 	recordCollection:  record(func(it *item) any { return string(it.record.Collection) }),
 	recordPath:        record(func(it *item) any { return it.record.Path }),

@@ -209,18 +209,30 @@ func (c *Catalog) readWorkTree(ctx context.Context) (*content.View, error) {
 type gitMark struct {
 	ref    string
 	commit gitrepo.Hash
-	index  stamp
-	busy   bool
+	// index is written last by whatever changes files; config and attributes say how
+	// line endings are converted.
+	index, config, attributes stamp
+	busy                      bool
 }
 
 func (c *Catalog) mark(ctx context.Context) (gitMark, error) {
 	m := gitMark{busy: c.repo.Busy()}
-	info, err := os.Stat(filepath.Join(c.repo.GitDir(), "index"))
-	if err == nil {
-		m.index = stampOf(info)
-	} else if !errors.Is(err, fs.ErrNotExist) {
-		return m, fmt.Errorf("look at Git's index: %w", err)
+	for _, f := range []struct {
+		stamp *stamp
+		path  string
+	}{
+		{&m.index, filepath.Join(c.repo.GitDir(), "index")},
+		{&m.config, filepath.Join(c.repo.CommonDir(), "config")},
+		{&m.attributes, filepath.Join(c.repo.CommonDir(), "info", "attributes")},
+	} {
+		info, err := os.Stat(f.path)
+		if err == nil {
+			*f.stamp = stampOf(info)
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			return m, fmt.Errorf("look at what Git writes: %w", err)
+		}
 	}
+	var err error
 	m.ref, m.commit, err = c.repo.Head(ctx)
 	return m, err
 }

@@ -54,8 +54,9 @@ type committedBlobs struct {
 type seen struct {
 	stat stamp
 	blob content.Hash
-	// racy: the file was written so shortly before it was read that a second write
-	// may have left the same stat data.
+	// racy: the stat data does not tell all. The file was written so shortly before it
+	// was read that a second write may have left the same; or it holds a carriage
+	// return, so that its hash depends on .gitattributes and the configuration too.
 	racy bool
 }
 
@@ -73,10 +74,13 @@ func newScanner(repo *gitrepo.Repo) *scanner {
 	}
 }
 
-// hint says that something happened at path.
-func (s *scanner) hint(path string) {
-	delete(s.seen, path)
-	s.hinted[path] = true
+// hint says that something happened at name, a path from the root.
+func (s *scanner) hint(name string) {
+	if path.Base(name) == ".gitattributes" {
+		s.all = true
+	}
+	delete(s.seen, name)
+	s.hinted[name] = true
 }
 
 // workTree is one scan: it lists and reads against the same memory.
@@ -284,8 +288,9 @@ func (w *workTree) hash(name string, info fs.FileInfo) (content.Hash, error) {
 	if err != nil {
 		return "", err
 	}
-	s := seen{stampOf(info), content.Hash(gitrepo.HashBlob([]byte(text))), false}
-	s.racy = w.scanner.now().Sub(info.ModTime()) < racyAfter
+	young := w.scanner.now().Sub(info.ModTime()) < racyAfter
+	carriage := int64(len(text)) != info.Size() || strings.Contains(text, "\r")
+	s := seen{stampOf(info), content.Hash(gitrepo.HashBlob([]byte(text))), young || carriage}
 	w.scanner.seen[name] = s
 	if len(text) <= content.MaxBytes {
 		w.fresh[name] = text

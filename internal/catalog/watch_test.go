@@ -136,6 +136,34 @@ func TestChangesAreSeenByHintsAlone(t *testing.T) {
 	}
 }
 
+// How line endings are converted can change without the file.
+func TestAChangeOfAttributesIsSeen(t *testing.T) {
+	for name, change := range map[string]func(*work){
+		".gitattributes":  func(w *work) { w.write(".gitattributes", "*.json text\n") },
+		"core.autocrlf":   func(w *work) { w.git("config", "core.autocrlf", "input") },
+		"a nested one":    func(w *work) { w.write("things/.gitattributes", "*.json text\n") },
+		"info/attributes": func(w *work) { w.write(".git/info/attributes", "*.json text\n") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWork(t)
+			w.write("things/one.json", "{\r\n\"name\": \"One\"}\r\n")
+			old := time.Now().Add(-time.Hour)
+			if err := os.Chtimes(w.path("things/one.json"), old, old); err != nil {
+				t.Fatal(err)
+			}
+			c := w.open(Config{})
+			if !strings.Contains(record(c.Current(), "things", "one").Source, "\r") {
+				t.Fatal("converted without being told to")
+			}
+			change(w)
+			if got := record(reload(t, c), "things", "one").Source; strings.Contains(got, "\r") {
+				t.Errorf("serving %q", got)
+			}
+			same(t, "running against fresh", c.Current(), w.open(Config{}).Current())
+		})
+	}
+}
+
 func TestACommitOnAServedBranchIsSeen(t *testing.T) {
 	for name, pack := range map[string]bool{"loose ref": false, "packed refs": true} {
 		t.Run(name, func(t *testing.T) {
