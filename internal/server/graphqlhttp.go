@@ -128,10 +128,10 @@ func outcome(r *graphql.Response) string {
 // 6.4.2): a client that accepts only application/json gets 200 for whatever was a
 // well-formed request.
 func statusFor(media string, r *graphql.Response) int {
-	switch {
-	case r.Code == graphql.CodeMethod:
+	if r.Code == graphql.CodeMethod {
 		return http.StatusMethodNotAllowed
-	case r.Executed || media == typeJSON:
+	}
+	if media == typeJSON {
 		return http.StatusOK
 	}
 	return r.Status
