@@ -18,15 +18,19 @@ func (c *Checker) Whole(s *content.Snapshot) []content.Problem {
 		model: c.model, snapshot: s, found: map[*content.Record][]content.Problem{}, ids: map[content.CollectionName]map[content.ID]struct{}{},
 		hints: map[content.Ref]text{}, lexicons: map[content.CollectionName]*lexicon{},
 	}
-	for _, collection := range c.model.Collections {
-		set := s.Set(collection.Name)
-		for i := range collection.References {
-			w.references(set, &collection.References[i])
+	for i, collection := range c.model.Collections {
+		set, inModel := s.Set(collection.Name), content.Pointer("/collections").Item(i)
+		for j := range collection.References {
+			ref := &collection.References[j]
+			w.rule = inModel.Child("references").Child(string(ref.At))
+			w.references(set, ref)
 		}
-		for _, at := range collection.Unique {
+		for j, at := range collection.Unique {
+			w.rule = inModel.Child("unique").Item(j)
 			w.unique(set, at)
 		}
 		for _, a := range collection.Files {
+			w.rule = inModel.Child("files").Child(string(a.At))
 			w.files(set, a)
 		}
 	}
@@ -37,9 +41,11 @@ func (c *Checker) Whole(s *content.Snapshot) []content.Problem {
 type whole struct {
 	model    *content.Model
 	snapshot *content.Snapshot
-	found    map[*content.Record][]content.Problem
-	order    []*content.Record
-	ids      map[content.CollectionName]map[content.ID]struct{}
+	// rule is the place in the model of the rule being checked.
+	rule  content.Pointer
+	found map[*content.Record][]content.Problem
+	order []*content.Record
+	ids   map[content.CollectionName]map[content.ID]struct{}
 	// hints are the suggestions made, by what is missing; lexicons what they are
 	// chosen from; compared bounds the work.
 	hints    map[content.Ref]text
@@ -78,7 +84,7 @@ func (w *whole) note(r *content.Record, pattern content.Pattern, v *content.Valu
 		}
 	}
 	f := subject{r.Ref, r.Path, r.Source}
-	w.found[r] = append(w.found[r], f.problem(key, place, "", a))
+	w.found[r] = append(w.found[r], f.problem(key, place, w.model.Path+"#"+string(w.rule), a))
 }
 
 func (w *whole) references(set *content.Set, ref *content.Reference) {
