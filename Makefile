@@ -3,7 +3,7 @@
 ADDR ?= 127.0.0.1:8080
 GO   ?= go
 
-.PHONY: run build test check vuln bench realworld fuzz
+.PHONY: run build test ecosystem check vuln bench realworld fuzz
 
 run: build
 	./bin/koonti serve --addr $(ADDR)
@@ -16,9 +16,18 @@ build:
 # and say so.
 RACE := $(shell CGO_ENABLED=1 $(GO) env CC >/dev/null 2>&1 && command -v $$($(GO) env CC) >/dev/null 2>&1 && echo -race)
 
-test:
+test: ecosystem
 	@test -n "$(RACE)" || echo "no C compiler: the tests run without the race detector"
 	$(GO) test $(RACE) ./...
+
+# The tools of the GraphQL ecosystem, from a lock file, against the live server.
+ECO := graphql/ecosystem
+
+$(ECO)/node_modules/.package-lock.json: $(ECO)/package-lock.json
+	npm ci --prefix $(ECO) --no-audit --no-fund --prefer-offline
+
+ecosystem: build $(ECO)/node_modules/.package-lock.json
+	npm --prefix $(ECO) test -- --test-reporter=spec
 
 # Format, vet, staticcheck, canonical records, no stale go.mod. The table of imports
 # is held by a test (internal/cli).

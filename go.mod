@@ -79,4 +79,6 @@ require (
 	honnef.co/go/tools v0.8.2 // indirect
 )
 
+ignore ./graphql/ecosystem/node_modules
+
 tool honnef.co/go/tools/cmd/staticcheck

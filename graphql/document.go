@@ -9,8 +9,10 @@ import (
 	gql "github.com/graphql-go/graphql"
 	"github.com/graphql-go/graphql/gqlerrors"
 	"github.com/graphql-go/graphql/language/ast"
+	"github.com/graphql-go/graphql/language/kinds"
 	"github.com/graphql-go/graphql/language/parser"
 	"github.com/graphql-go/graphql/language/source"
+	"github.com/graphql-go/graphql/language/visitor"
 
 	"github.com/koonti/koonti/internal/content"
 )
@@ -66,7 +68,7 @@ var rules = []gql.ValidationRuleFn{
 	gql.NoUnusedFragmentsRule,
 	gql.NoUnusedVariablesRule,
 	gql.OverlappingFieldsCanBeMergedRule,
-	gql.PossibleFragmentSpreadsRule,
+	possibleFragmentSpreads,
 	gql.ProvidedNonNullArgumentsRule,
 	gql.UniqueArgumentNamesRule,
 	gql.UniqueFragmentNamesRule,
@@ -75,6 +77,23 @@ var rules = []gql.ValidationRuleFn{
 	gql.UniqueVariableNamesRule,
 	gql.VariablesAreInputTypesRule,
 	gql.VariablesInAllowedPositionRule,
+}
+
+// possibleFragmentSpreads is the rule of graphql-go, but for inline fragments
+// without a type condition, which fit everywhere: it holds them against the type with
+// its non-null and list marks, and refuses them (October 2021, 5.5.2.3).
+func possibleFragmentSpreads(c *gql.ValidationContext) *gql.ValidationRuleInstance {
+	rule := gql.PossibleFragmentSpreadsRule(c)
+	inline := rule.VisitorOpts.KindFuncMap[kinds.InlineFragment]
+	visit := inline.Kind
+	inline.Kind = func(p visitor.VisitFuncParams) (string, any) {
+		if f, ok := p.Node.(*ast.InlineFragment); ok && f.TypeCondition == nil {
+			return visitor.ActionNoChange, nil
+		}
+		return visit(p)
+	}
+	rule.VisitorOpts.KindFuncMap[kinds.InlineFragment] = inline
+	return rule
 }
 
 // prepare parses and validates text. Whatever costs more than linear time comes

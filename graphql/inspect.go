@@ -2,6 +2,7 @@ package graphql
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/graphql-go/graphql/language/ast"
 )
@@ -365,7 +366,10 @@ func (in *inspector) directiveArguments(d *ast.Directive, known *directiveDef) {
 	}
 }
 
-// decode gives the strings of a literal their values, which the scanner took out.
+// decode gives the strings of a literal their values, which the scanner took out,
+// and puts the fields of its objects in one order, which means nothing: two literals
+// that say the same must merge (October 2021, 5.3.2), and graphql-go compares their
+// text.
 func (in *inspector) decode(v ast.Value) {
 	switch v := v.(type) {
 	case *ast.ListValue:
@@ -376,6 +380,7 @@ func (in *inspector) decode(v ast.Value) {
 		for _, f := range v.Fields {
 			in.decode(f.Value)
 		}
+		slices.SortStableFunc(v.Fields, func(a, b *ast.ObjectField) int { return strings.Compare(a.Name.Value, b.Name.Value) })
 	case *ast.StringValue:
 		text, ok := stringAt(in.text, v.Loc.Start)
 		if !ok {
