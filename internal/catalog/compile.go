@@ -336,19 +336,6 @@ func (v *schemaVersion) matches(ctx context.Context, tree tree) (bool, error) {
 	return true, nil
 }
 
-// files are the model and schema files that c was made of, for watching.
-func (c *compiled) files() []string {
-	files := []string{DefaultModel}
-	for _, collection := range c.model().Collections {
-		files = append(files, collection.Schema)
-		if schema := c.schemas[collection.Name]; schema != nil {
-			files = append(files, schema.Files()...)
-		}
-	}
-	slices.Sort(files)
-	return slices.Compact(files)
-}
-
 // digest hashes lines of text into a short key.
 func digest(write func(io.Writer)) string {
 	hash := sha256.New()

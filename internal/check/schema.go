@@ -26,8 +26,7 @@ type Schema struct {
 	files      []string
 	url        string
 	resources  map[string]string
-	sources    map[string]string // by path
-	maxProgram int64             // instructions of the largest pattern
+	maxProgram int64 // instructions of the largest pattern
 	index      index
 	root       *jsonschema.Schema
 	// free are compilations that nobody uses just now: one judges one value at a
