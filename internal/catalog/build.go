@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"runtime"
-	"slices"
 	"sync/atomic"
 	"time"
 
@@ -169,15 +168,22 @@ func (b *builder) gather(ctx context.Context, m *material, files []file, held ma
 	var entries []check.Entry
 	var candidates []file
 	for _, f := range files {
-		if collection, _ := model.Match(f.path); collection != nil {
-			entries = append(entries, check.Entry{Path: f.path, Kind: f.kind})
-			candidates = append(candidates, f)
-		} else if f.kind == check.Regular && f.size <= maxAttachment {
-			m.attached = append(m.attached, content.File{Path: f.path, Blob: f.blob, Size: f.size})
+		collection, _ := model.Match(f.path)
+		if collection == nil && model.Attached(f.path) {
+			if f.kind == check.Regular && f.size <= maxAttachment {
+				m.attached = append(m.attached, content.File{Path: f.path, Blob: f.blob, Size: f.size})
+			}
+			continue
 		}
+		if collection == nil {
+			m.problems = append(m.problems, check.Astray(check.Entry{Path: f.path, Kind: f.kind}))
+			continue
+		}
+		entries = append(entries, check.Entry{Path: f.path, Kind: f.kind})
+		candidates = append(candidates, f)
 	}
 	located, problems := check.Entries(model, entries)
-	m.problems = append(slices.Clone(m.compiled.problems), problems...)
+	m.problems = append(append(m.problems, m.compiled.problems...), problems...)
 	m.located = make([]locatedFile, len(located))
 	for i, l := range located {
 		m.located[i] = locatedFile{Ref: l.Ref, file: candidates[l.Index], collection: model.Collection(l.Collection)}
@@ -243,16 +249,30 @@ func (m *material) view(before *content.Snapshot, replaced map[string]*older) *c
 	}
 	problems := m.problems
 	stale := map[string]bool{}
+	unchecked := map[content.CollectionName]int{}
+	var unreadable []content.Ref
 	for i := range m.located {
 		l := &m.located[i]
-		problems = append(problems, l.verdict.problems...)
-		if r := l.record(replaced[l.file.path]); r != nil {
-			records[l.Collection] = append(records[l.Collection], r)
-			stale[r.Path] = r.Stale
+		if m.compiled.schemas[l.Collection] == nil && l.verdict.document.Root != nil {
+			unchecked[l.Collection]++ // told once for all, beside the cause
+		} else {
+			problems = append(problems, l.verdict.problems...)
+		}
+		r := l.record(replaced[l.file.path])
+		if r == nil {
+			unreadable = append(unreadable, l.Ref)
+			continue
+		}
+		records[l.Collection] = append(records[l.Collection], r)
+		stale[r.Path] = r.Stale
+	}
+	for _, c := range m.compiled.model().Collections {
+		if n := unchecked[c.Name]; n > 0 {
+			problems = append(problems, check.Unchecked(c.Name, c.Schema, n))
 		}
 	}
 	snapshot := content.NewSnapshot(before, records, m.attached)
-	for _, p := range m.compiled.checker.Whole(snapshot) {
+	for _, p := range m.compiled.checker.Whole(snapshot, unreadable...) {
 		if !stale[p.Path] { // its places would be those of a text that is not the file's
 			problems = append(problems, p)
 		}

@@ -93,6 +93,9 @@ type Catalog struct {
 	past    past
 
 	writing sync.Mutex // held while a view is made; guards what follows
+	// built is the view made last: the one being served, without what was held back
+	// since.
+	built *content.View
 	// scanned is what Git's marks were at the last scan that became a view.
 	scanned gitMark
 	// busySince is since when Git has been at work, zero where it is not; impatient
@@ -119,6 +122,8 @@ func Open(ctx context.Context, cfg Config) (*Catalog, error) {
 		c.scanner = newScanner(cfg.Repo)
 	}
 	c.status.Store(&Status{})
+	// At the start there is nothing to go on serving while Git is at work.
+	c.impatient = true
 	if _, err := c.Reload(ctx); err != nil {
 		return nil, err
 	}
@@ -153,6 +158,7 @@ func (c *Catalog) reload(ctx context.Context) (bool, error) {
 		if view, err = c.read(ctx); !errors.Is(err, errMoved) {
 			break
 		}
+		pause(ctx, busyPause)
 	}
 	if err != nil {
 		c.failed(err)
@@ -167,7 +173,7 @@ func (c *Catalog) read(ctx context.Context) (*content.View, error) {
 		if err != nil {
 			return nil, err
 		}
-		return c.builder.served(ctx, h, &commitTree{repo: c.repo, root: h.commit.Tree}, c.current.Load())
+		return c.builder.served(ctx, h, &commitTree{repo: c.repo, root: h.commit.Tree}, c.built)
 	}
 	return c.readWorkTree(ctx)
 }
@@ -191,7 +197,7 @@ func (c *Catalog) readWorkTree(ctx context.Context) (*content.View, error) {
 	if err != nil {
 		return nil, err
 	}
-	view, err := c.builder.served(ctx, h, tree, c.current.Load())
+	view, err := c.builder.served(ctx, h, tree, c.built)
 	if err != nil {
 		return nil, err
 	}
@@ -287,8 +293,11 @@ func (c *Catalog) served(ctx context.Context) (string, gitrepo.Hash, error) {
 func (c *Catalog) publish(view *content.View, started time.Time) bool {
 	old := c.current.Load()
 	changed := old == nil || old.Key != view.Key
+	c.built = view
 	if changed {
-		view.Published = c.cfg.Now()
+		if view.Published.IsZero() { // else it comes back after something was held back
+			view.Published = c.cfg.Now()
+		}
 		if c.cfg.Prepare != nil {
 			c.cfg.Prepare(view)
 		}

@@ -27,12 +27,17 @@ type compiled struct {
 	// older version of one of them is in use.
 	problems []content.Problem
 	stale    bool
+	// wanted counts the collections, each of which should have a schema.
+	wanted int
 	// keys say what a verdict on a record of a collection depends on, beside the blob
 	// and the path.
 	keys map[content.CollectionName]string
 }
 
 func (c *compiled) model() *content.Model { return c.checker.Model() }
+
+// whole reports whether every collection has a schema.
+func (c *compiled) whole() bool { return len(c.schemas) == c.wanted }
 
 // setKeys is called once the checker is known.
 func (c *compiled) setKeys() {
@@ -99,32 +104,71 @@ func newCompiler(repo *gitrepo.Repo, outside *OutsideModel) *compiler {
 }
 
 // served compiles the model of tree; what does not compile is replaced by the
-// newest version on the first-parent line of from that does.
+// newest version on the first-parent line of from that does. A model whose schemas
+// cannot all be had compiles no more than one that is no JSON, unless no older model
+// is better.
 func (c *compiler) served(ctx context.Context, tree tree, from gitrepo.Hash) (*compiled, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	out := &compiled{schemas: map[content.CollectionName]*check.Schema{}}
-	source, model, err := c.servedModel(ctx, tree, from, out)
-	if err != nil {
+	source, err := c.source(ctx, tree)
+	missing := errors.Is(err, content.ErrNotFound)
+	if err != nil && !missing {
 		return nil, err
 	}
-	for _, collection := range model.Collections {
-		version, err := c.schema(ctx, tree, collection.Schema)
+	var out *compiled
+	problems := []content.Problem{check.ModelMissing(DefaultModel)}
+	if !missing {
+		if out, problems, err = c.withSchemas(ctx, tree, from, source); err != nil {
+			return nil, err
+		}
+	}
+	if out == nil || !out.whole() {
+		older, oldSource, err := c.olderModel(ctx, tree, from)
 		if err != nil {
 			return nil, err
 		}
-		out.problems = append(out.problems, version.problems...)
+		if older != nil {
+			out, source = older, oldSource
+			out.problems, out.stale = problems, true
+		}
+	}
+	switch {
+	case out != nil:
+		return out, c.finish(source, out)
+	case missing:
+		return nil, fmt.Errorf("there is no %s; name a model with --model, or make one: 'koonti init DIR' shows in a new folder what it looks like: %w", DefaultModel, content.ErrNotFound)
+	}
+	return nil, &ModelUnusableError{problems}
+}
+
+// withSchemas reads a model and compiles its schemas, each from tree or, where it
+// does not compile there, from the newest commit where it does. It is nil where the
+// model itself cannot be used; the problems are those of model and schemas as they
+// are in tree.
+func (c *compiler) withSchemas(ctx context.Context, tree tree, from gitrepo.Hash, source string) (*compiled, []content.Problem, error) {
+	model, problems := check.ReadModel(c.path(), source)
+	if model == nil {
+		return nil, problems, nil
+	}
+	out := &compiled{schemas: map[content.CollectionName]*check.Schema{}, wanted: len(model.Collections)}
+	for _, collection := range model.Collections {
+		version, err := c.schema(ctx, tree, collection.Schema)
+		if err != nil {
+			return nil, nil, err
+		}
+		problems = append(problems, version.problems...)
 		if version.schema == nil {
 			out.stale = true
 			if version, err = c.olderSchema(ctx, from, collection.Schema); err != nil {
-				return nil, err
+				return nil, nil, err
 			}
 		}
 		if version != nil {
 			out.schemas[collection.Name] = version.schema
 		}
 	}
-	return out, c.finish(source, out)
+	out.problems = problems
+	return out, problems, nil
 }
 
 // at compiles the model that the tree itself has, for its own problems; nil where
@@ -203,38 +247,11 @@ func (c *compiler) source(ctx context.Context, tree tree) (string, error) {
 	return tree.read(ctx, DefaultModel, blob)
 }
 
-func (c *compiler) servedModel(ctx context.Context, tree tree, from gitrepo.Hash, out *compiled) (string, *content.Model, error) {
-	source, err := c.source(ctx, tree)
-	var model *content.Model
-	switch {
-	case errors.Is(err, content.ErrNotFound):
-		out.problems = []content.Problem{check.ModelMissing(DefaultModel)}
-	case err != nil:
-		return "", nil, err
-	default:
-		if model, out.problems = check.ReadModel(c.path(), source); model != nil {
-			return source, model, nil
-		}
-	}
-	out.stale = true
-	missing := err != nil
-	if source, model, err = c.olderModel(ctx, from); err != nil {
-		return "", nil, err
-	}
-	switch {
-	case model != nil:
-		return source, model, nil
-	case missing:
-		return "", nil, fmt.Errorf("there is no %s; make one with 'koonti init', or name a model with --model: %w", DefaultModel, content.ErrNotFound)
-	}
-	return "", nil, &ModelUnusableError{out.problems}
-}
-
 // olderModel returns the newest model on the first-parent line of from that can be
-// used; nil where there is none.
-func (c *compiler) olderModel(ctx context.Context, from gitrepo.Hash) (source string, model *content.Model, err error) {
+// used with all its schemas; nil where there is none.
+func (c *compiler) olderModel(ctx context.Context, now tree, from gitrepo.Hash) (found *compiled, source string, err error) {
 	if c.outside != nil {
-		return "", nil, nil
+		return nil, "", nil
 	}
 	var last content.Hash
 	err = c.line(ctx, from, func(tree *commitTree) (bool, error) {
@@ -249,10 +266,13 @@ func (c *compiler) olderModel(ctx context.Context, from gitrepo.Hash) (source st
 		if source, err = tree.read(ctx, DefaultModel, blob); err != nil {
 			return false, err
 		}
-		model, _ = check.ReadModel(DefaultModel, source)
-		return model != nil, nil
+		out, _, err := c.withSchemas(ctx, now, from, source)
+		if err == nil && out != nil && out.whole() {
+			found = out
+		}
+		return found != nil, err
 	})
-	return source, model, err
+	return found, source, err
 }
 
 // olderSchema returns the newest version of a schema on the first-parent line of

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 
@@ -48,11 +49,12 @@ func (w *work) committed(message string) *content.View {
 
 func TestABrokenModelIsReplacedByTheNewestGoodOne(t *testing.T) {
 	w := newWork(t)
-	for _, broken := range []string{`{"collections": `, `{"collections": [{"name": "things"}]}`, ``} {
+	misspelt := strings.Replace(testModel, "schema/thing.json", "schema/thign.json", 1)
+	for _, broken := range []string{`{"collections": `, `{"collections": [{"name": "things"}]}`, ``, misspelt} {
 		w.write("schema/model.json", broken)
 		w.write("things/one.json", `{"name": "New"}`)
 		v := w.open(Config{}).Current()
-		if r := record(v, "things", "one"); !v.ModelStale || r.Root.Member("name").Str() != "New" || !strings.Contains(rules(v), "schema/model.json ") {
+		if r := record(v, "things", "one"); !v.ModelStale || r.Root.Member("name").Str() != "New" || r.Stale || !r.Valid || broken != misspelt && !strings.Contains(rules(v), "schema/model.json ") || len(v.Problems) == 0 {
 			t.Errorf("%q: stale %v, %+v\n%s", broken, v.ModelStale, r, rules(v))
 		}
 	}
@@ -90,13 +92,13 @@ func TestWithoutAnyGoodModelTheViewBeforeGoesOn(t *testing.T) {
 	if _, err := c.Reload(context.Background()); !errors.Is(err, content.ErrInvalid) {
 		t.Fatalf("reload: %v", err)
 	}
-	if c.Current() != before || c.Status().HeldBack.IsZero() || !strings.Contains(c.Status().Reason, "schema/model.json") {
+	if c.Current().Snapshot != before.Snapshot || !strings.Contains(rules(c.Current()), "schema/model.json json/syntax") || c.Status().HeldBack.IsZero() || !strings.Contains(c.Status().Reason, "schema/model.json") {
 		t.Errorf("status %+v", c.Status())
 	}
 	w.write("schema/model.json", testModel)
 	reload(t, c)
-	if !c.Status().HeldBack.IsZero() {
-		t.Errorf("mended, but status %+v", c.Status())
+	if !c.Status().HeldBack.IsZero() || len(c.Current().Problems) > 0 {
+		t.Errorf("mended, but status %+v, %s", c.Status(), rules(c.Current()))
 	}
 }
 
@@ -122,5 +124,53 @@ func TestUnchangedCollectionsAreShared(t *testing.T) {
 	}
 	if record(before, "things", "two") != nil {
 		t.Error("a published snapshot changed")
+	}
+}
+
+// A record that is no JSON is a problem of its own, not of those that refer to it.
+func TestWhoRefersToABrokenRecordIsNotBlamed(t *testing.T) {
+	w := newWork(t)
+	w.write("kinds/a.json", `{"name": `)
+	report, err := Examine(context.Background(), Config{Repo: w.repo()}, "")
+	if err != nil || len(report.Problems) != 1 || report.Problems[0].Path != "kinds/a.json" {
+		t.Errorf("%v %+v", err, report)
+	}
+}
+
+// The cause is told, and once that nothing could be checked.
+func TestABrokenSchemaIsToldOnce(t *testing.T) {
+	w := newWork(t)
+	w.write("schema/thing.json", `{"type": 5}`)
+	report, err := Examine(context.Background(), Config{Repo: w.repo()}, "")
+	if err != nil || len(report.Problems) != 2 || report.Problems[0].Path != "schema/thing.json" || report.Problems[1].Path != "schema/thing.json" {
+		t.Errorf("%v %+v", err, report.Problems)
+	}
+}
+
+func TestFilesThatWereMeantToBeRecordsAreTold(t *testing.T) {
+	w := newWork(t)
+	w.write("things/two.JSON", `{"name": "Two"}`)
+	w.write("things/sub/three.json", `{"name": "Three"}`)
+	w.write("things/README.md", "no record at all")
+	w.git("mv", "kinds", "elsewhere")
+	if err := os.Symlink("elsewhere", w.path("kinds")); err != nil {
+		t.Fatal(err)
+	}
+	want := "kinds entry/symlink\nthings/one.json reference/missing\nthings/sub/three.json entry/misplaced\nthings/two.JSON entry/misplaced"
+	if got := rules(w.open(Config{}).Current()); got != want {
+		t.Errorf("work tree:\n%s", got)
+	}
+	if got := rules(w.committed("astray")); got != want {
+		t.Errorf("commit:\n%s", got)
+	}
+}
+
+// A start while Git is at work, or after it left a lock behind, serves what is there.
+func TestAStartDuringARebase(t *testing.T) {
+	w := newWork(t)
+	w.write(".git/index.lock", "")
+	w.write("things/one.json", `{"name": "New"}`)
+	if r := record(w.open(Config{}).Current(), "things", "one"); r.Root.Member("name").Str() != "New" {
+		t.Errorf("served %+v", r)
 	}
 }

@@ -249,7 +249,8 @@ func (w *workTree) walk(ctx context.Context, files []file, dir string, want plac
 // take adds the file at name to files, if it is wanted.
 func (w *workTree) take(files []file, name string, e fs.DirEntry, want places) ([]file, error) {
 	_, tracked := w.scanner.committed.blobs[name]
-	if !want.file(name) || !tracked && strings.HasPrefix(e.Name(), ".") {
+	link := e.Type()&fs.ModeSymlink != 0 && want.folder(name) // in the place of a folder
+	if !want.file(name) && !link || !tracked && strings.HasPrefix(e.Name(), ".") {
 		return files, nil // not ours, or an editor's own, such as a lock
 	}
 	f, err := w.entry(name, e)

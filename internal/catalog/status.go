@@ -2,8 +2,10 @@ package catalog
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/koonti/koonti/internal/content"
@@ -46,14 +48,39 @@ func (c *Catalog) succeeded() {
 }
 
 // failed notes that what is there now cannot be served; the old view goes on.
-func (c *Catalog) failed(err error) { c.holdBack(err.Error()) }
+func (c *Catalog) failed(err error) {
+	if c.current.Load() == nil || errors.Is(err, errMoved) {
+		return // nothing is being served yet, or it is tried again at once
+	}
+	var unusable *ModelUnusableError
+	if errors.As(err, &unusable) {
+		c.holdBack(err.Error(), unusable.Problems)
+		return
+	}
+	c.holdBack(err.Error(), nil)
+}
 
-func (c *Catalog) holdBack(reason string) {
+// toldAfter is how long something is held back before readers are told: what Git
+// does in passing is nobody's problem.
+const toldAfter = time.Second
+
+// holdBack notes why what is there now is not served. After a while the view being
+// served is told of it, too: its copy has the problems besides its own.
+func (c *Catalog) holdBack(reason string, problems []content.Problem) {
 	if c.Status().HeldBack.IsZero() {
 		c.cfg.Logger.Warn("held back: serving what was before", "err", reason)
 		c.setStatus(func(s *Status) { s.HeldBack = c.cfg.Now() })
 	}
 	c.setStatus(func(s *Status) { s.Reason = reason })
+	if c.cfg.Now().Sub(c.Status().HeldBack) < toldAfter && !slices.ContainsFunc(problems, func(p content.Problem) bool { return p.Line > 0 }) {
+		return
+	}
+	view := *c.built
+	view.Problems = content.SortProblems(append(slices.Clone(view.Problems), problems...))
+	view.Key += " held back: " + problemsKey(problems)
+	if c.current.Load().Key != view.Key {
+		c.current.Store(&view)
+	}
 }
 
 // logged bounds how many problems of one view are logged one by one.

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path"
+	pathpkg "path"
 	"strings"
 
 	"github.com/koonti/koonti/internal/check"
@@ -40,8 +40,12 @@ type file struct {
 type places struct {
 	patterns []content.PathPattern
 	folders  []string // attachment folders, whole
+	below    []recordFolder
 	text     string
 }
+
+// recordFolder is a folder that holds records as files, with their ending.
+type recordFolder struct{ folder, ext string }
 
 // key is equal for equal places.
 func (p places) key() string { return p.text }
@@ -51,6 +55,10 @@ func placesOf(m *content.Model) places {
 	for _, c := range m.Collections {
 		p.patterns = append(p.patterns, c.Path)
 		p.text += c.Path.String() + "\n"
+		folder, name := pathpkg.Split(c.Path.String())
+		if folder != "" && !strings.Contains(folder, "*") && strings.Contains(name, "{id}") && pathpkg.Ext(name) != "" {
+			p.below = append(p.below, recordFolder{strings.TrimSuffix(folder, "/"), pathpkg.Ext(name)})
+		}
 		for _, f := range c.Files {
 			p.folders = append(p.folders, f.Folder)
 			p.text += f.Folder + "/\n"
@@ -66,7 +74,18 @@ func (p places) file(path string) bool {
 			return true
 		}
 	}
-	return p.attached(path)
+	return p.attached(path) || p.near(path)
+}
+
+// near reports whether the file at path lies in or below the folder of a collection
+// and is no record for its place or the case of its ending alone.
+func (p places) near(path string) bool {
+	for _, f := range p.below {
+		if strings.HasPrefix(path, f.folder+"/") && strings.EqualFold(pathpkg.Ext(path), f.ext) {
+			return true
+		}
+	}
+	return false
 }
 
 func (p places) attached(path string) bool {
@@ -87,6 +106,11 @@ func (p places) folder(path string) bool {
 	segments := strings.Split(path, "/")
 	for _, pattern := range p.patterns {
 		if pattern.Depth() > len(segments) && leads(pattern, segments) {
+			return true
+		}
+	}
+	for _, f := range p.below {
+		if strings.HasPrefix(path, f.folder+"/") {
 			return true
 		}
 	}
@@ -134,7 +158,7 @@ func (t *commitTree) walk(ctx context.Context, files []file, tree gitrepo.Hash, 
 		return nil, fmt.Errorf("read folder %q: %w", dir, err)
 	}
 	for _, e := range entries {
-		name := path.Join(dir, e.Name)
+		name := pathpkg.Join(dir, e.Name)
 		if strings.Contains(e.Name, "/") || e.Name == "." || e.Name == ".." || e.Name == "" {
 			continue // no tree that Git writes has such a name
 		}
@@ -146,7 +170,7 @@ func (t *commitTree) walk(ctx context.Context, files []file, tree gitrepo.Hash, 
 			}
 			continue
 		}
-		if !want.file(name) {
+		if !want.file(name) && !(e.Mode == gitrepo.Symlink && want.folder(name)) {
 			continue
 		}
 		f := file{path: name, kind: entryKind(e.Mode)}

@@ -10,6 +10,9 @@ import (
 	"time"
 
 	"github.com/fsnotify/fsnotify"
+
+	"github.com/koonti/koonti/internal/check"
+	"github.com/koonti/koonti/internal/content"
 )
 
 // Run keeps the view up to date until ctx ends, and then returns nil. Hints of the
@@ -77,7 +80,12 @@ func (c *Catalog) poll(ctx context.Context, events <-chan fsnotify.Event, failur
 		if c.busy(ctx) {
 			return nil
 		}
-		took := c.update(ctx, everything)
+		took, err := c.update(ctx, everything)
+		if errors.Is(err, errMoved) {
+			everything = true // whoever is at work gives no more hints once it is done
+			pause(ctx, busyPause)
+			continue
+		}
 		if everything {
 			timer.Reset(max(c.cfg.Poll, pollShare*took))
 		}
@@ -164,18 +172,26 @@ func within(path, dir string) bool {
 	return path == dir || strings.HasPrefix(path, dir+string(os.PathSeparator))
 }
 
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}
+
 // update reads what changed, and says how long that took.
-func (c *Catalog) update(ctx context.Context, everything bool) time.Duration {
+func (c *Catalog) update(ctx context.Context, everything bool) (time.Duration, error) {
 	started := time.Now()
 	c.writing.Lock()
 	defer c.writing.Unlock()
 	if c.scanner != nil && everything {
 		c.scanner.all = true
 	}
-	if _, err := c.reload(ctx); err != nil && ctx.Err() == nil {
+	_, err := c.reload(ctx)
+	if err != nil && ctx.Err() == nil {
 		c.cfg.Logger.Debug("reload failed", "err", err)
 	}
-	return time.Since(started)
+	return time.Since(started), err
 }
 
 // busyPause is how often a busy work tree is looked at again.
@@ -197,11 +213,9 @@ func (c *Catalog) busy(ctx context.Context) bool {
 		if c.impatient = c.cfg.Now().Sub(c.busySince) >= c.cfg.Hold; c.impatient {
 			return ctx.Err() != nil
 		}
-		c.holdBack("Git is at work in the work tree (index.lock or a rebase)")
-		select {
-		case <-ctx.Done():
+		c.holdBack("Git is at work in the work tree (index.lock or a rebase)", []content.Problem{check.HeldBack()})
+		if pause(ctx, busyPause); ctx.Err() != nil {
 			return true
-		case <-time.After(busyPause):
 		}
 	}
 	c.busySince = time.Time{}

@@ -72,6 +72,16 @@ func Entries(m *content.Model, entries []Entry) ([]Located, []content.Problem) {
 	return located, content.SortProblems(append(problems, confusable(located)...))
 }
 
+// Astray is the problem of an entry that was meant to be a record, or a folder of
+// records, and is none of any collection.
+func Astray(e Entry) content.Problem {
+	rule := "entry/misplaced"
+	if e.Kind == Symlink {
+		rule = "entry/symlink"
+	}
+	return subject{path: e.Path}.problem(rule, spot{}, "", args{"path": quoted(e.Path)})
+}
+
 // unfit says why an entry cannot be a record.
 func unfit(f subject, kind EntryKind) (content.Problem, bool) {
 	var rule string

@@ -90,3 +90,19 @@ func TestHelpers(t *testing.T) {
 		t.Errorf("got %s", listing([]content.Problem{p}))
 	}
 }
+
+func TestWhatIsToldBesideRecords(t *testing.T) {
+	for name, test := range map[string]struct {
+		problem content.Problem
+		want    string
+	}{
+		"a file in the wrong place": {Astray(Entry{Path: "things/sub/a.json"}), "things/sub/a.json entry/misplaced"},
+		"a link to a folder":        {Astray(Entry{Path: "things", Kind: Symlink}), "things entry/symlink"},
+		"Git is at work":            {HeldBack(), ".git/index.lock repository/held-back"},
+		"a schema is broken":        {Unchecked("things", "thing.json", 3), "thing.json record/no-schema"},
+	} {
+		if got := test.problem.Path + " " + test.problem.Rule; got != test.want || test.problem.Messages["sv"] == "" {
+			t.Errorf("%s: %s %q", name, got, test.problem.Messages)
+		}
+	}
+}

@@ -104,6 +104,9 @@ var messages = map[string]text{
 
 	// A record that could not be checked to the end.
 	"record/more": {"Tiedostossa on vielä ainakin {count} muuta ongelmaa.", "Filen har minst {count} problem till.", "The file has at least {count} more problems."},
+	"record/no-schema:all": {"Kokoelman {collection} tietueita jäi tarkistamatta {count}, koska skeema ei ole käyttökelpoinen.",
+		"I samlingen {collection} kontrollerades inte {count} poster, eftersom schemat inte kan användas.",
+		"Of the collection {collection}, {count} records could not be checked, since the schema cannot be used."},
 	"record/no-schema": {"Tiedostoa ei voi tarkistaa, koska kokoelman {collection} skeema ei ole käyttökelpoinen.",
 		"Filen kan inte kontrolleras, eftersom schemat för samlingen {collection} inte kan användas.",
 		"The file cannot be checked, as the schema of the collection {collection} cannot be used."},
@@ -127,6 +130,12 @@ var messages = map[string]text{
 		"The value {value} must be the same as the id {id} in the file's name."},
 	"entry/symlink": {"{path} on linkki toiseen tiedostoon. Linkkejä ei seurata; korvaa se tiedostolla.", "{path} är en länk till en annan fil. Länkar följs inte; ersätt den med en fil.",
 		"{path} is a link to another file. Links are not followed; replace it with a file."},
+	"entry/misplaced": {"{path} ei ole minkään kokoelman tietue. Tarkista kansion nimi ja tiedoston pääte (.json pienillä kirjaimilla).",
+		"{path} är inte en post i någon samling. Kontrollera mappens namn och filändelsen (.json med små bokstäver).",
+		"{path} is no record of any collection. Check the folder's name and the ending (.json in small letters)."},
+	"repository/held-back": {"Viimeisimpiä muutoksia ei näytetä: Git työskentelee kansiossa tai on jättänyt jälkeensä lukon. Vie kesken oleva Git-toiminto loppuun; jos Git ei ole käynnissä, poista .git/index.lock.",
+		"De senaste ändringarna visas inte: Git arbetar i mappen eller har lämnat ett lås efter sig. Slutför det som Git håller på med; om Git inte körs, ta bort .git/index.lock.",
+		"The latest changes are not shown: Git is at work in the folder, or has left a lock behind. Finish what Git is doing; if Git is not running, remove .git/index.lock."},
 	"entry/submodule": {"{path} on toinen Git-säilö (submodule), ei tiedosto.", "{path} är ett annat Git-arkiv (submodule), inte en fil.", "{path} is another Git repository (submodule), not a file."},
 	"entry/other":     {"{path} ei ole tavallinen tiedosto.", "{path} är inte en vanlig fil.", "{path} is not an ordinary file."},
 

@@ -79,6 +79,7 @@ func schemaRules() []Rule {
 
 func recordRules() []Rule {
 	return []Rule{
+		{"repository/held-back", "changes are not served, since Git is at work in the work tree or left a lock behind"},
 		{"record/more", "the file has more problems than are listed"},
 		{"record/no-schema", "the collection has no schema that can be used"},
 		{"record/too-slow", "checking takes more steps than any sensible schema asks for"},
@@ -89,6 +90,7 @@ func recordRules() []Rule {
 		{"id/confusable", "two ids are equal but for case or the encoding of accents"},
 		{"id/differs", "the property that must equal the id does not"},
 		{"entry/symlink", "a symbolic link where records lie"},
+		{"entry/misplaced", "a file that looks like a record and lies where no collection has its records"},
 		{"entry/submodule", "a submodule where records lie"},
 		{"entry/other", "something that is no file where records lie"},
 		{"reference/missing", "there is no record of that id"},

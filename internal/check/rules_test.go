@@ -96,6 +96,7 @@ func TestEveryRuleIsBrokenSomewhere(t *testing.T) {
 		"json/empty": "TestSyntax", "json/too-large": "TestSyntax", "json/too-deep": "TestSyntax", "json/byte-order-mark": "TestSyntax",
 		"json/utf-8": "TestSyntax", "json/duplicate-key": "TestSyntax", "json/trailing-data": "TestSyntax", "json/number": "TestSyntax",
 		"entry/symlink": "TestEntries", "entry/submodule": "TestEntries", "entry/other": "TestEntries", "id/unreadable": "TestEntries",
+		"entry/misplaced": "TestWhatIsToldBesideRecords", "repository/held-back": "TestWhatIsToldBesideRecords",
 		"model/missing": "TestHelpers", "model/invalid": "TestUndecodedModels",
 		"record/too-slow": "TestHostileSchemas", "record/failed": "TestAPanicOfTheLibraryIsAProblem", "record/endless": "TestEndlessJudging",
 		"schema-file/pattern-size": "TestHostileSchemas", "schema-file/too-complex": "TestHostileSchemas",

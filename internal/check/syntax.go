@@ -32,3 +32,15 @@ func TooLarge(ref content.Ref, path string) content.Problem {
 func ModelMissing(path string) content.Problem {
 	return subject{path: path}.problem("model/missing", spot{}, "", args{"path": quoted(path)})
 }
+
+// HeldBack is the problem of changes that are not served for longer than Git should
+// be at work in a work tree.
+func HeldBack() content.Problem {
+	return subject{path: ".git/index.lock"}.problem("repository/held-back", spot{}, "", nil)
+}
+
+// Unchecked is the problem of the records of a collection that cannot be checked,
+// since its schema, at path, cannot be used.
+func Unchecked(collection content.CollectionName, path string, records int) content.Problem {
+	return subject{path: path}.problem("record/no-schema:all", spot{}, "", args{"collection": quoted(string(collection)), "count": number(records)})
+}

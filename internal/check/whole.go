@@ -13,9 +13,13 @@ import (
 // Whole checks what only shows over all records: references, uniqueness, and
 // attachments that exist. The problems are sorted, at most MaxProblems a record.
 // Of a stale record, whose text is not the file's, they have no line and column.
-func (c *Checker) Whole(s *content.Snapshot) []content.Problem {
+//
+// unreadable are records that have a file but no document, and so are not in s: what
+// refers to them is not to blame.
+func (c *Checker) Whole(s *content.Snapshot, unreadable ...content.Ref) []content.Problem {
 	w := &whole{
-		model: c.model, snapshot: s, found: map[*content.Record][]content.Problem{}, ids: map[content.CollectionName]map[content.ID]struct{}{},
+		unreadable: unreadable,
+		model:      c.model, snapshot: s, found: map[*content.Record][]content.Problem{}, ids: map[content.CollectionName]map[content.ID]struct{}{},
 		hints: map[content.Ref]text{}, lexicons: map[content.CollectionName]*lexicon{},
 	}
 	for i, collection := range c.model.Collections {
@@ -39,8 +43,9 @@ func (c *Checker) Whole(s *content.Snapshot) []content.Problem {
 
 // whole is one run of Whole.
 type whole struct {
-	model    *content.Model
-	snapshot *content.Snapshot
+	model      *content.Model
+	snapshot   *content.Snapshot
+	unreadable []content.Ref
 	// rule is the place in the model of the rule being checked.
 	rule  content.Pointer
 	found map[*content.Record][]content.Problem
@@ -114,6 +119,11 @@ func (w *whole) idsOf(name content.CollectionName) map[content.ID]struct{} {
 	ids := make(map[content.ID]struct{}, set.Len())
 	for r := range set.All() {
 		ids[r.ID] = struct{}{}
+	}
+	for _, ref := range w.unreadable {
+		if ref.Collection == name {
+			ids[ref.ID] = struct{}{}
+		}
 	}
 	w.ids[name] = ids
 	return ids
