@@ -93,6 +93,7 @@ func (b *builder) declare(c *content.Collection) {
 		listFilter: b.newType(inputKind, c.Type+"ListFilter", ""),
 		order:      b.newType(inputKind, c.Type+"Order", "One order; records that are equal in all orders asked for are ordered by id."),
 		orderField: b.newType(enumKind, c.Type+"OrderField", "What records of "+string(c.Name)+" can be ordered by."),
+		facetField: b.newType(enumKind, c.Type+"FacetField", "What records of "+string(c.Name)+" can be counted by."),
 	}
 }
 
@@ -114,6 +115,8 @@ func (b *builder) fill(t *recordTypes) {
 	b.quantifiers(t.listFilter, t.filter)
 	b.types = append(b.types, t.order, t.orderField)
 	b.orders(t)
+	b.types = append(b.types, t.facetField)
+	b.facets(t)
 }
 
 // describe joins title and description of a schema.
@@ -318,6 +321,7 @@ func (b *builder) connection(t *recordTypes) {
 		{name: "nodes", typ: nonNull(listOfNonNull(node)), place: place{kind: pageNodes}, description: "The page."},
 		{name: "pageInfo", typ: nonNull(of(b.pageInfo())), place: place{kind: pageItself}},
 		{name: "totalCount", typ: nonNull(of(b.scalar("Int"))), place: place{kind: pageTotal}, description: "How many there are on all pages."},
+		b.facetsField(t),
 	}
 	t.edge.fields = []*fieldDef{
 		{name: "cursor", typ: nonNull(of(b.scalar("String"))), place: place{kind: edgeCursor}, description: "The place in the list: for `after` and `before`. It stays good when records come and go."},

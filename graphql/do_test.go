@@ -168,6 +168,8 @@ func TestLimits(t *testing.T) {
 		"cost":       {Limits{Cost: 250}, "{ projects(first: 100) { nodes { id } } }", "{ projects(first: 100) { nodes { id name } } }", "more than 250 values"},
 		"cost of nested pages": {Limits{Cost: 5000}, "{ themes(first: 10) { nodes { projects { nodes { id } } } } }",
 			"{ themes(first: 100) { nodes { projects { nodes { id name } } } } }", "more than 5000 values"},
+		"cost of facets": {Limits{Cost: 500}, "{ projects { a: facets(field: ROUND) { value } b: facets(field: ROUND, first: 1) { value } } }",
+			"{ projects { a: facets(field: ROUND) { value } b: facets(field: ROUND) { value count } c: facets(field: NAME, first: 1) { value } } }", "more than 500 values"},
 		"conditions":   {Limits{Conditions: 3}, "{ projects(where: {name: {eq: \"a\"}}) { totalCount } }", "{ projects(where: {name: {eq: \"a\", ne: \"b\"}, id: {eq: \"x\"}}) { totalCount } }", "5 conditions; the limit is 3"},
 		"orders":       {Limits{Orders: 1}, "{ projects(orderBy: {field: NAME}) { totalCount } }", "{ projects(orderBy: [{field: NAME}, {field: ID}]) { totalCount } }", "2 orders; the limit is 1"},
 		"page size":    {Limits{MaxPageSize: 30}, "{ projects(first: 30) { totalCount } }", "{ projects(last: 31) { totalCount } }", "the limit is 30"},
@@ -213,6 +215,8 @@ func TestTimeoutStopsTheWork(t *testing.T) {
 	for name, query := range map[string]string{
 		"executor": "{" + aliases(20, `projects(first: 500) { nodes { key path title document participants { municipality { name } } } }`) + "}",
 		"filter":   "{" + aliases(60, `projects(where: {or: [{name: {contains: "zzz"}}, {participants: {some: {municipality: {name: {contains: "zzz"}}}}}]}) { totalCount }`) + "}",
+		"facets":   "{ projects { " + aliases(60, `facets(field: PARTICIPANTS_MUNICIPALITY_POPULATION) { value label }`) + "} }",
+		"loosened": "{ projects(where: {name: {ne: \"x\"}}) { " + aliases(60, `facets(field: NAME) { value label }`) + "} }",
 		"orders":   "{" + aliases(60, `projects(orderBy: [{field: NAME}, {field: GRANT}], where: {name: {ne: "x"}}) { totalCount }`) + "}",
 	} {
 		t.Run(name, func(t *testing.T) {

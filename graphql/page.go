@@ -12,6 +12,8 @@ type listing struct {
 	types  *recordTypes
 	lang   content.Language
 	where  predicate // nil: all
+	asked  object    // where, before it was compiled
+	loose  map[*facetField]loosened
 	orders []ordering
 	// first and last are -1 where they are not said; one of them always is.
 	first, last   int
@@ -27,7 +29,7 @@ func (p *planner) listing(f *planField, args map[string]any, lang content.Langua
 	fail := func(format string, args ...any) { p.fail(newError(CodeBadInput, format, args...), f.nodes[0]) }
 	if where, ok := args["where"].(object); ok && len(where) > 0 {
 		c := filterCompiler{Schema: p.Schema, lang: lang}
-		l.where = c.record(where)
+		l.asked, l.where = where, c.record(where)
 		if c.conditions > p.limits.Conditions {
 			p.fail(tooLarge("\"where\" has %d conditions; the limit is %d.", c.conditions, p.limits.Conditions), f.nodes[0])
 		}
@@ -104,6 +106,8 @@ type page struct {
 	*listing
 	schema   *Schema
 	view     *content.View
+	among    among
+	list     *ordered
 	records  []*content.Record
 	total    int
 	previous bool
@@ -151,8 +155,9 @@ func (l *ordered) index(i int) int32 {
 // page answers the connection of all records, or of those that refer to one, in
 // the view of run. It is nil where the time is over.
 func (s *Schema) page(run *sieve, l *listing, referrers *[]*content.Record) *page {
-	list := &ordered{set: run.view.Snapshot.Set(l.types.collection.Name), orders: l.orders}
-	list.choose(run, l, referrers)
+	from := among{run.view.Snapshot.Set(l.types.collection.Name), referrers}
+	list := &ordered{set: from.set, orders: l.orders}
+	list.choose(run, l, from)
 	for _, o := range l.orders {
 		column := s.column(run, l.types.collection, o.field, l.lang)
 		if column == nil {
@@ -164,41 +169,59 @@ func (s *Schema) page(run *sieve, l *listing, referrers *[]*content.Record) *pag
 	if run.err != nil {
 		return nil
 	}
-	from, to := list.window(l)
-	p := &page{listing: l, schema: s, view: run.view, total: list.len(), previous: from > 0, next: to < list.len()}
-	p.records = make([]*content.Record, 0, to-from)
-	for i := from; i < to; i++ {
+	start, end := list.window(l)
+	p := &page{listing: l, schema: s, view: run.view, among: from, list: list, total: list.len(), previous: start > 0, next: end < list.len()}
+	p.records = make([]*content.Record, 0, end-start)
+	for i := start; i < end; i++ {
 		p.records = append(p.records, list.set.At(int(list.index(i))))
 	}
 	return p
 }
 
-// choose filters.
-func (l *ordered) choose(run *sieve, asked *listing, referrers *[]*content.Record) {
-	if referrers != nil {
-		for _, r := range *referrers {
-			if i, ok := l.set.Index(r.ID); ok && keep(run, asked, r) {
-				l.indexes = append(l.indexes, int32(i))
+// among are the records that a connection chooses from: a set, or those of it that
+// refer to one record.
+type among struct {
+	set       *content.Set
+	referrers *[]*content.Record
+}
+
+// each yields them with their indexes until yield returns false.
+func (a among) each(yield func(i int32, r *content.Record) bool) {
+	if a.referrers == nil {
+		for i := range a.set.Len() {
+			if !yield(int32(i), a.set.At(i)) {
+				return
 			}
 		}
 		return
 	}
-	if asked.where == nil && len(asked.orders) == 0 {
-		l.all = true
-		return
-	}
-	for i := range l.set.Len() {
-		if keep(run, asked, l.set.At(i)) {
-			l.indexes = append(l.indexes, int32(i))
+	for _, r := range *a.referrers {
+		if i, ok := a.set.Index(r.ID); ok && !yield(int32(i), r) {
+			return
 		}
 	}
 }
 
-func keep(run *sieve, l *listing, r *content.Record) bool {
+// choose filters.
+func (l *ordered) choose(run *sieve, asked *listing, from among) {
+	if from.referrers == nil && asked.where == nil && len(asked.orders) == 0 {
+		l.all = true
+		return
+	}
+	from.each(func(i int32, r *content.Record) bool {
+		if keep(run, asked.where, r) {
+			l.indexes = append(l.indexes, i)
+		}
+		return run.err == nil
+	})
+}
+
+// keep tells whether a record is one of those asked for; where is nil for all.
+func keep(run *sieve, where predicate, r *content.Record) bool {
 	if run.stopped() {
 		return false
 	}
-	return l.where == nil || l.where(run, subject{r, r.Root})
+	return where == nil || where(run, subject{r, r.Root})
 }
 
 // sort orders by rank, then by id, which is the order of indexes.

@@ -11,7 +11,8 @@ type place struct {
 	field *content.Field
 	// inverse is the way back, for inverse.
 	inverse *content.Inverse
-	// collection is that of the records which come out, for roots and inverses.
+	// collection is that of the records which come out, for roots and inverses, or
+	// are counted, for facets.
 	collection *content.Collection
 	// meta reads a field of introspection, for metaPlace.
 	meta metaReader
@@ -66,11 +67,16 @@ const (
 	pageHasPrevious
 	pageStart
 	pageEnd
+	pageFacets
 	edgeCursor
 	edgeNode
 
-	// The parts of what is no record; the source is a translation, *attachment,
+	// The parts of what is no record; the source is a *facetEntry, translation, *attachment,
 	// content.Problem, *content.View, *content.Collection or content.Reference.
+	facetValueItself
+	facetLabel
+	facetCount
+	facetShare
 	translationLang
 	translationText
 	filePath

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime/debug"
+	"strconv"
 	"time"
 
 	gql "github.com/graphql-go/graphql"
@@ -132,6 +133,8 @@ func langOf(r *request, source any) content.Language {
 	switch source := source.(type) {
 	case *item:
 		return source.lang
+	case *page:
+		return source.lang
 	case spoken[content.Problem]:
 		return source.lang
 	case spoken[*content.Model]:
@@ -242,8 +245,14 @@ var readers = [placeKinds]reader{
 	pageHasPrevious: connection(func(p *page) any { return p.previous }),
 	pageStart:       connection(func(p *page) any { return p.cursorAt(0) }),
 	pageEnd:         connection(func(p *page) any { return p.cursorAt(len(p.records) - 1) }),
+	pageFacets:      readFacets,
 	edgeCursor:      func(_ context.Context, c *call) (any, error) { e := c.source.(edge); return e.cursorOf(e.record), nil },
 	edgeNode:        func(_ context.Context, c *call) (any, error) { e := c.source.(edge); return e.item(e.record), nil },
+
+	facetValueItself: from(func(e *facetEntry) any { return e.value }),
+	facetLabel:       from(func(e *facetEntry) any { return e.label }),
+	facetCount:       from(func(e *facetEntry) any { return int64(e.count) }),
+	facetShare:       from(func(e *facetEntry) any { return fraction(e.count, e.of) }),
 
 	translationLang: from(func(t translation) any { return t.lang }),
 	translationText: from(func(t translation) any { return t.text }),
@@ -322,6 +331,10 @@ func problem(read func(content.Problem) any) reader {
 
 func collection(read func(*content.Collection) any) reader {
 	return from(func(c spoken[*content.Collection]) any { return read(c.of) })
+}
+
+func fraction(n, of int) number {
+	return number(strconv.FormatFloat(float64(n)/float64(of), 'f', -1, 64))
 }
 
 func countOrNil(n int) any {
