@@ -306,7 +306,7 @@ func (b *builder) listArgs(t *recordTypes) []*inputDef {
 	str, num := of(b.scalar("String")), of(b.scalar("Int"))
 	return []*inputDef{
 		{name: "where", typ: of(t.filter), description: "Only the records for which this holds."},
-		{name: "orderBy", typ: listOfNonNull(of(t.order)), description: "The first order counts most; by id unless said."},
+		{name: "orderBy", typ: listOfNonNull(of(t.order)), description: "The first order counts most; by id unless said, or by relevance where there is a search."},
 		{name: "first", typ: num, description: "How many from the beginning, or after `after`: 20 unless said, at most 500."},
 		{name: "after", typ: str, description: "The cursor after which to begin."},
 		{name: "last", typ: num, description: "How many from the end, or before `before`."},
@@ -327,6 +327,7 @@ func (b *builder) connection(t *recordTypes) {
 		{name: "cursor", typ: nonNull(of(b.scalar("String"))), place: place{kind: edgeCursor}, description: "The place in the list: for `after` and `before`. It stays good when records come and go."},
 		{name: "node", typ: nonNull(node), place: place{kind: edgeNode}},
 	}
+	t.edge.fields = append(t.edge.fields, b.hitFields()...)
 }
 
 func (b *builder) roots() {
@@ -342,12 +343,13 @@ func (b *builder) roots() {
 		if c.Plural != "" {
 			b.query.fields = append(b.query.fields, &fieldDef{
 				name: c.Plural, typ: nonNull(of(t.connection)), place: place{kind: rootRecords, collection: c},
-				args:        append(slices.Insert(b.listArgs(t), 2, b.inheritedArg()), b.atArg()),
+				args:        append(slices.Insert(b.listArgs(t), 2, b.searchArg(), b.inheritedArg()), b.atArg()),
 				description: "The records of " + string(c.Name) + ".",
 			})
 		}
 	}
 	b.query.fields = append(b.query.fields,
+		b.searchRoot(),
 		&fieldDef{
 			name: "record", typ: of(b.record), place: place{kind: rootAny},
 			args: []*inputDef{

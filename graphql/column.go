@@ -48,7 +48,7 @@ type ordering struct {
 // collated reports whether the values are texts, ordered by the language.
 func (o *orderField) collated() bool {
 	if len(o.path) == 0 {
-		return false
+		return false // also relevance
 	}
 	switch o.shape().Kind {
 	case content.ShapeString, content.ShapeLocalized, content.ShapeReference:
@@ -91,6 +91,20 @@ func (s *Schema) newColumn(run *sieve, set *content.Set, o *orderField, lang con
 		}
 		if raw, ok := s.raw(run.view, set.At(i), o, lang); ok {
 			keys[i] = to(raw)
+		}
+	}
+	return &column{keys, ranksOf(keys)}
+}
+
+// column is what the records found are ordered by relevance with; it is not kept.
+func (f *found) column(set *content.Set) *column {
+	if f == nil {
+		return nil
+	}
+	keys := make([]string, set.Len())
+	for _, h := range f.hits {
+		if i, ok := set.Index(h.Record.ID); ok {
+			keys[i] = "\x01" + floatKey(h.Score)
 		}
 	}
 	return &column{keys, ranksOf(keys)}

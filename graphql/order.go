@@ -15,14 +15,19 @@ type orderField struct {
 	path []*content.Field
 	// inverse is the way back whose records are counted.
 	inverse *content.Inverse
+	// relevance: how well a record matches what is searched for.
+	relevance bool
 }
+
+// relevance is the order of a search.
+const relevance = "RELEVANCE"
 
 // maxOrderDepth is how deep in a document an order may lie.
 const maxOrderDepth = 4
 
 // orders fills the two types that ask for an order.
 func (b *builder) orders(t *recordTypes) {
-	t.orders = []*orderField{{name: "ID"}}
+	t.orders = []*orderField{{name: "ID"}, {name: relevance, relevance: true}}
 	b.orderPlaces(t, t.collection.Root, nil)
 	for i := range t.collection.Inverses {
 		inv := &t.collection.Inverses[i]
@@ -87,6 +92,8 @@ func orderName(t *recordTypes, name string) string {
 
 func (o *orderField) describe() string {
 	switch {
+	case o.relevance:
+		return "How well a record matches `search`, which must be given; the best first unless `direction: ASC` is."
 	case o.inverse != nil:
 		return "How many of `" + o.inverse.Name + "` there are."
 	case len(o.path) == 0:

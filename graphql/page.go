@@ -9,12 +9,16 @@ import (
 
 // listing is what a connection is asked for, checked and compiled.
 type listing struct {
-	types  *recordTypes
+	types  *recordTypes // nil for a search over all
 	lang   content.Language
 	where  predicate // nil: all
 	asked  object    // where, before it was compiled
 	loose  map[*facetField]loosened
 	orders []ordering
+	// query is what is searched for, nil for nothing; collections are those of a search
+	// over all, empty for all.
+	query       *SearchQuery
+	collections []content.CollectionName
 	// first and last are -1 where they are not said; one of them always is.
 	first, last   int
 	after, before *cursor
@@ -41,6 +45,7 @@ func (p *planner) listing(f *planField, args map[string]any, lang content.Langua
 	if len(l.orders) > p.limits.Orders {
 		p.fail(tooLarge("\"orderBy\" has %d orders; the limit is %d.", len(l.orders), p.limits.Orders), f.nodes[0])
 	}
+	p.search(l, f, args)
 	p.sizes(l, args, fail)
 	l.after = l.cursor("after", args, fail)
 	l.before = l.cursor("before", args, fail)
@@ -49,16 +54,18 @@ func (p *planner) listing(f *planField, args map[string]any, lang content.Langua
 
 func (l *listing) order(o object) {
 	var out ordering
+	directed := false
 	for _, m := range o {
 		switch m.def.name {
 		case "field":
 			name, _ := m.value.(string)
 			out.field = l.types.orderCalled(name)
 		case "direction":
-			out.desc = m.value == "DESC"
+			out.desc, directed = m.value == "DESC", true
 		}
 	}
 	if out.field != nil {
+		out.desc = out.desc || out.field.relevance && !directed
 		l.orders = append(l.orders, out)
 	}
 }
@@ -93,9 +100,13 @@ func (l *listing) cursor(name string, args map[string]any, fail func(string, ...
 	if !ok {
 		return nil
 	}
-	c, ok := decodeCursor(text, l.mark(), len(l.orders))
+	n := len(l.orders)
+	if l.types == nil {
+		n = 1 // the score
+	}
+	c, ok := decodeCursor(text, l.mark(), n)
 	if !ok {
-		fail("%q is no cursor of this list: it is damaged, or comes from another collection, order or language.", name)
+		fail("%q is no cursor of this list: it is damaged, or comes from another collection, order, search or language.", name)
 		return nil
 	}
 	return &c
@@ -107,6 +118,7 @@ type page struct {
 	schema   *Schema
 	view     *content.View
 	among    among
+	found    *found // nil where nothing is searched for
 	list     *ordered
 	records  []*content.Record
 	total    int
@@ -121,8 +133,15 @@ type edge struct {
 }
 
 func (p *page) cursorOf(r *content.Record) string {
+	if p.types == nil {
+		return p.hitCursor(r).encode(p.mark())
+	}
 	c := cursor{id: r.ID}
 	for _, o := range p.orders {
+		if o.field.relevance {
+			c.raws = append(c.raws, rawKey{floatKey(p.found.scores[r.Ref]), true})
+			continue
+		}
 		value, ok := p.schema.raw(p.view, r, o.field, p.lang)
 		c.raws = append(c.raws, rawKey{value, ok})
 	}
@@ -154,12 +173,15 @@ func (l *ordered) index(i int) int32 {
 
 // page answers the connection of all records, or of those that refer to one, in
 // the view of run. It is nil where the time is over.
-func (s *Schema) page(run *sieve, l *listing, referrers *[]*content.Record) *page {
-	from := among{run.view.Snapshot.Set(l.types.collection.Name), referrers}
+func (s *Schema) page(run *sieve, l *listing, referrers *[]*content.Record, result *found) *page {
+	from := newAmong(run.view.Snapshot.Set(l.types.collection.Name), referrers, result)
 	list := &ordered{set: from.set, orders: l.orders}
 	list.choose(run, l, from)
 	for _, o := range l.orders {
-		column := s.column(run, l.types.collection, o.field, l.lang)
+		column := result.column(from.set)
+		if !o.field.relevance {
+			column = s.column(run, l.types.collection, o.field, l.lang)
+		}
 		if column == nil {
 			return nil
 		}
@@ -170,7 +192,7 @@ func (s *Schema) page(run *sieve, l *listing, referrers *[]*content.Record) *pag
 		return nil
 	}
 	start, end := list.window(l)
-	p := &page{listing: l, schema: s, view: run.view, among: from, list: list, total: list.len(), previous: start > 0, next: end < list.len()}
+	p := &page{listing: l, schema: s, view: run.view, among: from, list: list, found: result, total: list.len(), previous: start > 0, next: end < list.len()}
 	p.records = make([]*content.Record, 0, end-start)
 	for i := start; i < end; i++ {
 		p.records = append(p.records, list.set.At(int(list.index(i))))
@@ -178,16 +200,39 @@ func (s *Schema) page(run *sieve, l *listing, referrers *[]*content.Record) *pag
 	return p
 }
 
-// among are the records that a connection chooses from: a set, or those of it that
-// refer to one record.
+// among are the records that a connection chooses from: a set, or some of it.
 type among struct {
-	set       *content.Set
-	referrers *[]*content.Record
+	set     *content.Set
+	all     bool
+	indexes []int32
+}
+
+// newAmong chooses from those that refer to one record, unless referrers is nil, and
+// from those found, unless result is nil.
+func newAmong(set *content.Set, referrers *[]*content.Record, result *found) among {
+	out := among{set: set, all: referrers == nil && result == nil}
+	add := func(r *content.Record) {
+		if i, ok := set.Index(r.ID); ok {
+			out.indexes = append(out.indexes, int32(i))
+		}
+	}
+	switch {
+	case result != nil:
+		for _, h := range result.hits {
+			add(h.Record)
+		}
+		slices.Sort(out.indexes)
+	case referrers != nil:
+		for _, r := range *referrers {
+			add(r)
+		}
+	}
+	return out
 }
 
 // each yields them with their indexes until yield returns false.
 func (a among) each(yield func(i int32, r *content.Record) bool) {
-	if a.referrers == nil {
+	if a.all {
 		for i := range a.set.Len() {
 			if !yield(int32(i), a.set.At(i)) {
 				return
@@ -195,8 +240,8 @@ func (a among) each(yield func(i int32, r *content.Record) bool) {
 		}
 		return
 	}
-	for _, r := range *a.referrers {
-		if i, ok := a.set.Index(r.ID); ok && !yield(int32(i), r) {
+	for _, i := range a.indexes {
+		if !yield(i, a.set.At(int(i))) {
 			return
 		}
 	}
@@ -204,7 +249,7 @@ func (a among) each(yield func(i int32, r *content.Record) bool) {
 
 // choose filters.
 func (l *ordered) choose(run *sieve, asked *listing, from among) {
-	if from.referrers == nil && asked.where == nil && len(asked.orders) == 0 {
+	if from.all && asked.where == nil && len(asked.orders) == 0 {
 		l.all = true
 		return
 	}

@@ -32,6 +32,7 @@ const (
 	// Root fields.
 	rootRecord  // one record of a collection
 	rootRecords // a connection of a collection's records
+	rootSearch  // a connection of records of all collections
 	rootAny     // one record of any collection
 	rootModel
 	rootProblems
@@ -70,13 +71,20 @@ const (
 	pageFacets
 	edgeCursor
 	edgeNode
+	edgeScore
+	edgeHighlights
 
-	// The parts of what is no record; the source is a *facetEntry, translation, *attachment,
+	// The parts of what is no record; the source is a *facetEntry, Highlight, translation, *attachment,
 	// content.Problem, *content.View, *content.Collection or content.Reference.
 	facetValueItself
 	facetLabel
 	facetCount
 	facetShare
+	highlightField
+	highlightLang
+	highlightText
+	highlightParts
+	highlightHTML
 	translationLang
 	translationText
 	filePath

@@ -61,7 +61,9 @@ type planner struct {
 	work, cost int
 	// pages is how often the connection whose fields are being planned stands in the
 	// answer.
-	pages     int
+	pages int
+	// searches is how many there are.
+	searches  int
 	revisions map[string]bool
 }
 
@@ -235,6 +237,9 @@ func (p *planner) field(f *planField, lang content.Language, times int) {
 		times = p.pages // a facet is of the whole list, not of each record of the page
 		p.spend(0, min(times*facetCost, p.limits.Cost+1))
 	}
+	if f.def.place.kind == edgeHighlights {
+		p.spend(0, min(times*highlightCost, p.limits.Cost+1))
+	}
 	if f.bound.list != nil {
 		defer func(outer int) { p.pages = outer }(p.pages)
 		p.pages = times
@@ -309,6 +314,8 @@ func (p *planner) bind(f *planField, lang content.Language) *bound {
 		b.collection = p.collectionCalled(f, args)
 	case rootRecords, inverse:
 		b.list = p.listing(f, args, b.lang)
+	case rootSearch:
+		b.list = p.searchListing(f, args, b.lang)
 	case pageFacets:
 		b.facet = p.faceting(f, args)
 	case metaPlace:

@@ -43,6 +43,8 @@ type request struct {
 	revisions Revisions
 	// views are those that `at` named, or the errors it met.
 	views map[string]revision
+	// found are the results of searches.
+	found map[*listing]*found
 	run   *sieve
 	stop  error
 	// call is the field being read now; it is used again for the next.
@@ -169,9 +171,7 @@ func (r *request) fetch(ctx context.Context) []*Error {
 			continue
 		}
 		if err := r.revision(ctx, f.bound.at); err != nil {
-			errs = append(errs, &Error{
-				Message: err.Message, Code: err.Code, Path: []any{f.key}, Locations: locate(r.plan.document.text, f.nodes[0].Loc.Start),
-			})
+			errs = append(errs, r.at(f, err))
 			lost = lost || f.def.typ.nonNull
 		}
 	}
@@ -203,6 +203,7 @@ var readers = [placeKinds]reader{
 	rootRecord:  func(_ context.Context, c *call) (any, error) { return c.one(c.place.collection) },
 	rootAny:     func(_ context.Context, c *call) (any, error) { return c.one(c.bound.collection) },
 	rootRecords: readRecords,
+	rootSearch:  readSearch,
 	rootModel: func(_ context.Context, c *call) (any, error) {
 		return spoken[*content.Model]{c.model, c.bound.lang}, nil
 	},
@@ -253,6 +254,14 @@ var readers = [placeKinds]reader{
 	facetLabel:       from(func(e *facetEntry) any { return e.label }),
 	facetCount:       from(func(e *facetEntry) any { return int64(e.count) }),
 	facetShare:       from(func(e *facetEntry) any { return fraction(e.count, e.of) }),
+
+	edgeScore:      from(func(e edge) any { return e.score() }),
+	edgeHighlights: readHighlights,
+	highlightField: from(func(h Highlight) any { return string(h.Field) }),
+	highlightLang:  from(func(h Highlight) any { return textOrNil(string(h.Language)) }),
+	highlightText:  from(func(h Highlight) any { return h.text() }),
+	highlightHTML:  from(func(h Highlight) any { return h.html() }),
+	highlightParts: from(func(h Highlight) any { return each(h.alternate(), func(s string) any { return s }) }),
 
 	translationLang: from(func(t translation) any { return t.lang }),
 	translationText: from(func(t translation) any { return t.text }),
