@@ -3,6 +3,7 @@ package graphql
 import (
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -58,5 +59,27 @@ func TestFacetsCountWhatFiltersFind(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestHostileModelsStaySmall: what leads through references is bounded, however many
+// there are; what a collection says itself is all there.
+func TestHostileModelsStaySmall(t *testing.T) {
+	var properties, references []string
+	for i := range 60 {
+		properties = append(properties, fmt.Sprintf(`"r%d": {"type": "string"}, "n%[1]d": {"type": "integer"}`, i))
+		references = append(references, fmt.Sprintf(`"/r%d": {"collection": "as"}`, i))
+	}
+	model := newModel(t, map[string]string{
+		"model.json": `{"languages": ["fi"], "collections": [{"name": "as", "type": "A", "schema": "schema/a.json", "path": "a/{id}.json",
+  "references": {` + strings.Join(references, ",") + `}}]}`,
+		"schema/a.json": `{"type": "object", "properties": {` + strings.Join(properties, ",") + `}}`,
+	})
+	types := newSchema(t, model, Config{}).collections["as"]
+	if n := len(types.facets); n != len(recordMarks)+120+maxBeyond {
+		t.Errorf("%d facets", n)
+	}
+	if n := len(types.orders); n != 3+len(recordMarks)+120+maxBeyond {
+		t.Errorf("%d orders", n)
 	}
 }

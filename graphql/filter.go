@@ -84,6 +84,18 @@ func (c *filterCompiler) test(m member) predicate {
 	case opID:
 		test := c.value(idShape, m.value.(object))
 		return func(_ *sieve, it subject) bool { return test(textValue(string(it.record.ID))) }
+	case opTitle:
+		test := c.value(textShape, m.value.(object))
+		return func(_ *sieve, it subject) bool {
+			title := it.record.Title(c.model, c.lang)
+			if title == "" {
+				return test(nil)
+			}
+			return test(textValue(title))
+		}
+	case opPath:
+		test := c.value(textShape, m.value.(object))
+		return func(_ *sieve, it subject) bool { return test(textValue(it.record.Path)) }
 	case opValid, opStale, opUncommitted:
 		return c.flag(m)
 	case opInverse:

@@ -120,6 +120,7 @@ type page struct {
 	among    among
 	found    *found // nil where nothing is searched for
 	list     *ordered
+	keyers   map[*orderField]func(raw string) string
 	records  []*content.Record
 	total    int
 	previous bool
@@ -142,10 +143,21 @@ func (p *page) cursorOf(r *content.Record) string {
 			c.raws = append(c.raws, rawKey{floatKey(p.found.scores[r.Ref]), true})
 			continue
 		}
-		value, ok := p.schema.raw(p.view, r, o.field, p.lang)
+		value, ok := p.schema.raw(p.view, r, o, p.lang, func(raw string) string { return p.keyer(o.field)(raw) })
 		c.raws = append(c.raws, rawKey{value, ok})
 	}
 	return c.encode(p.mark())
+}
+
+// keyer returns that of an order, made when it is first asked for.
+func (p *page) keyer(o *orderField) func(raw string) string {
+	if p.keyers[o] == nil {
+		if p.keyers == nil {
+			p.keyers = map[*orderField]func(string) string{}
+		}
+		p.keyers[o] = o.keyer(p.lang)
+	}
+	return p.keyers[o]
 }
 
 // ordered is a list of records in order: the set itself, or indexes into it.
@@ -180,7 +192,7 @@ func (s *Schema) page(run *sieve, l *listing, referrers *[]*content.Record, resu
 	for _, o := range l.orders {
 		column := result.column(from.set)
 		if !o.field.relevance {
-			column = s.column(run, l.types.collection, o.field, l.lang)
+			column = s.column(run, l.types.collection, o, l.lang)
 		}
 		if column == nil {
 			return nil

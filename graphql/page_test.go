@@ -300,11 +300,13 @@ func TestSharedSetsAreNotMixedUp(t *testing.T) {
 }
 fragment F on Municipality {
   projects(orderBy: {field: LEAD}) { nodes { id } }
+  through: projects(orderBy: {field: LEAD_NAME}) { nodes { id } }
+  many: projects(orderBy: [{field: PARTICIPANTS_MUNICIPALITY}, {field: LEAD_NAME, direction: DESC}]) { nodes { id } }
   some: projects(where: {lead: {projects: {isEmpty: false}}}) { nodes { id } }
 }`
-	want := `{"data":{"now":{"projects":{"nodes":[{"id":"a"},{"id":"b"}]},"some":{"nodes":[{"id":"a"}]}},` +
-		`"renamed":{"projects":{"nodes":[{"id":"b"},{"id":"a"}]},"some":{"nodes":[{"id":"a"}]}},` +
-		`"moved":{"projects":{"nodes":[{"id":"a"},{"id":"b"}]},"some":{"nodes":[{"id":"b"}]}},` +
+	want := `{"data":{"now":{"projects":{"nodes":[{"id":"a"},{"id":"b"}]},"through":{"nodes":[{"id":"a"},{"id":"b"}]},"many":{"nodes":[{"id":"b"},{"id":"a"}]},"some":{"nodes":[{"id":"a"}]}},` +
+		`"renamed":{"projects":{"nodes":[{"id":"b"},{"id":"a"}]},"through":{"nodes":[{"id":"b"},{"id":"a"}]},"many":{"nodes":[{"id":"a"},{"id":"b"}]},"some":{"nodes":[{"id":"a"}]}},` +
+		`"moved":{"projects":{"nodes":[{"id":"a"},{"id":"b"}]},"through":{"nodes":[{"id":"a"},{"id":"b"}]},"many":{"nodes":[{"id":"b"},{"id":"a"}]},"some":{"nodes":[{"id":"b"}]}},` +
 		`"a":{"nodes":[{"id":"x"},{"id":"y"}]},"b":{"nodes":[{"id":"y"},{"id":"x"}]}}}`
 	for range 5 { // root fields are taken in any order
 		response := s.Do(t.Context(), first, revisionMap{"renamed": renamed, "moved": moved}, Request{Query: query})

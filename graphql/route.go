@@ -89,7 +89,7 @@ func routesIn(s *content.Shape) []route {
 			switch inner := innermost(f.Shape); inner.Kind {
 			case content.ShapeJSON:
 			case content.ShapeObject:
-				if len(below) < maxDepth && !slices.ContainsFunc(path, func(p *content.Field) bool { return innermost(p.Shape) == inner }) {
+				if len(below) < maxDepth && !path.has(inner) {
 					walk(inner, below)
 				}
 			default:
@@ -99,6 +99,35 @@ func routesIn(s *content.Shape) []route {
 	}
 	walk(s, nil)
 	return list
+}
+
+// listsIn returns the routes inside the documents of a shape to lists of references or
+// objects, which a record has one of.
+func listsIn(s *content.Shape) []route {
+	var list []route
+	var walk func(s *content.Shape, path route)
+	walk = func(s *content.Shape, path route) {
+		for i := range s.Fields {
+			f := &s.Fields[i]
+			below := append(slices.Clone(path), f)
+			switch {
+			case f.Name == "":
+			case f.Shape.Kind == content.ShapeList:
+				if k := f.Shape.Item.Kind; k == content.ShapeReference || k == content.ShapeObject {
+					list = append(list, below)
+				}
+			case f.Shape.Kind == content.ShapeObject && len(below) < maxDepth && !path.has(f.Shape):
+				walk(f.Shape, below)
+			}
+		}
+	}
+	walk(s, nil)
+	return list
+}
+
+// has reports whether r passes through an object of the shape: a recursive schema.
+func (r route) has(s *content.Shape) bool {
+	return slices.ContainsFunc(r, func(f *content.Field) bool { return innermost(f.Shape) == s })
 }
 
 // beyond returns the routes that lead through those of list that end at references,
