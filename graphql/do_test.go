@@ -337,7 +337,7 @@ func TestReadersAndSwap(t *testing.T) {
 			records[projectPath(i)] = fmt.Sprintf(`{"name": {"fi": "v%d"}, "ordinal": %[1]d, "themes": ["data"]}`, n)
 		}
 		m, _ := digestModel(t)
-		current.Store(&served{newSchema(t, m, Config{}), newView(t, m, records, "")})
+		current.Store(&served{newSchema(t, m, Config{Searcher: fakeSearch{}}), newView(t, m, records, "")})
 	}
 	next(0)
 	_ = model
@@ -349,7 +349,8 @@ func TestReadersAndSwap(t *testing.T) {
 		readers.Go(func() {
 			for n := 0; ctx.Err() == nil; n++ {
 				now := current.Load()
-				query := fmt.Sprintf(`query ($f: Boolean!) { projects(where: {id: {startsWith: "p"}}, orderBy: [{field: NAME}, {field: ORDINAL}], first: %d) {
+				query := fmt.Sprintf(`query ($f: Boolean!) { projects(where: {id: {startsWith: "p"}}, search: "name", orderBy: [{field: NAME}, {field: THEMES, direction: DESC}, {field: RELEVANCE}], first: %d) {
+  facets(field: NAME) { name: value } edges { score highlights { html } }
   nodes { name ordinal @include(if: $f) themes { projects(first: 30, where: {id: {startsWith: "p"}}) { nodes { name } } } } } record(collection: "themes", id: "data") { __typename ... on Theme { name } } __type(name: "Project") { kind } }`, 3+(n+reader)%4)
 				response := now.schema.Do(context.Background(), now.view, nil, Request{Query: query, Variables: map[string]any{"f": n%2 == 0}})
 				oneView(t, response)
@@ -385,13 +386,13 @@ func oneView(t *testing.T, response *Response) {
 // error.
 func FuzzQuery(f *testing.F) {
 	fixture := loadFixture(f, "testdata/readme-query.txtar")
-	s := newSchema(f, fixture.model, Config{OnInternal: func(error) {}})
+	s := newSchema(f, fixture.model, Config{Searcher: fakeSearch{}, OnInternal: func(error) {}})
 	for _, request := range hostile() {
 		if len(request.Query) < 2000 {
 			f.Add(request.Query, "")
 		}
 	}
-	for _, name := range []string{"order", "filter-relations", "variables", "answer-order", "strings", "record", "introspection-type"} {
+	for _, name := range []string{"order", "filter-relations", "variables", "answer-order", "strings", "record", "introspection-type", "facets", "facets-where", "search", "search-collection", "order-nested"} {
 		seed := loadFixture(f, "testdata/"+name+".txtar")
 		f.Add(seed.files["query.graphql"], seed.files["variables.json"])
 	}
