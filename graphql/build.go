@@ -93,6 +93,7 @@ func (b *builder) declare(c *content.Collection) {
 		listFilter: b.newType(inputKind, c.Type+"ListFilter", ""),
 		order:      b.newType(inputKind, c.Type+"Order", "One order; records that are equal in all orders asked for are ordered by id."),
 		orderField: b.newType(enumKind, c.Type+"OrderField", "What records of "+string(c.Name)+" can be ordered by."),
+		facetField: b.newType(enumKind, c.Type+"FacetField", "What records of "+string(c.Name)+" can be counted by."),
 	}
 }
 
@@ -114,6 +115,8 @@ func (b *builder) fill(t *recordTypes) {
 	b.quantifiers(t.listFilter, t.filter)
 	b.types = append(b.types, t.order, t.orderField)
 	b.orders(t)
+	b.types = append(b.types, t.facetField)
+	b.facets(t)
 }
 
 // describe joins title and description of a schema.
@@ -303,7 +306,7 @@ func (b *builder) listArgs(t *recordTypes) []*inputDef {
 	str, num := of(b.scalar("String")), of(b.scalar("Int"))
 	return []*inputDef{
 		{name: "where", typ: of(t.filter), description: "Only the records for which this holds."},
-		{name: "orderBy", typ: listOfNonNull(of(t.order)), description: "The first order counts most; by id unless said."},
+		{name: "orderBy", typ: listOfNonNull(of(t.order)), description: "The first order counts most; by id unless said, or by relevance where there is a search."},
 		{name: "first", typ: num, description: "How many from the beginning, or after `after`: 20 unless said, at most 500."},
 		{name: "after", typ: str, description: "The cursor after which to begin."},
 		{name: "last", typ: num, description: "How many from the end, or before `before`."},
@@ -318,11 +321,13 @@ func (b *builder) connection(t *recordTypes) {
 		{name: "nodes", typ: nonNull(listOfNonNull(node)), place: place{kind: pageNodes}, description: "The page."},
 		{name: "pageInfo", typ: nonNull(of(b.pageInfo())), place: place{kind: pageItself}},
 		{name: "totalCount", typ: nonNull(of(b.scalar("Int"))), place: place{kind: pageTotal}, description: "How many there are on all pages."},
+		b.facetsField(t),
 	}
 	t.edge.fields = []*fieldDef{
 		{name: "cursor", typ: nonNull(of(b.scalar("String"))), place: place{kind: edgeCursor}, description: "The place in the list: for `after` and `before`. It stays good when records come and go."},
 		{name: "node", typ: nonNull(node), place: place{kind: edgeNode}},
 	}
+	t.edge.fields = append(t.edge.fields, b.hitFields()...)
 }
 
 func (b *builder) roots() {
@@ -338,12 +343,13 @@ func (b *builder) roots() {
 		if c.Plural != "" {
 			b.query.fields = append(b.query.fields, &fieldDef{
 				name: c.Plural, typ: nonNull(of(t.connection)), place: place{kind: rootRecords, collection: c},
-				args:        append(slices.Insert(b.listArgs(t), 2, b.inheritedArg()), b.atArg()),
+				args:        append(slices.Insert(b.listArgs(t), 2, b.searchArg(), b.inheritedArg()), b.atArg()),
 				description: "The records of " + string(c.Name) + ".",
 			})
 		}
 	}
 	b.query.fields = append(b.query.fields,
+		b.searchRoot(),
 		&fieldDef{
 			name: "record", typ: of(b.record), place: place{kind: rootAny},
 			args: []*inputDef{

@@ -33,10 +33,12 @@ type column struct {
 // columnKey names a column. Sets are immutable, so nothing is ever invalidated.
 type columnKey struct {
 	set *content.Set
-	// other is the set of the records referred to, or of those that refer.
-	other *content.Set
-	field *orderField
-	lang  content.Language
+	// others are the sets of the records referred to, or of those that refer.
+	others [2]*content.Set
+	field  *orderField
+	// desc tells orders apart in which it decides which of several values counts.
+	desc bool
+	lang content.Language
 }
 
 // ordering is one order asked for.
@@ -48,29 +50,43 @@ type ordering struct {
 // collated reports whether the values are texts, ordered by the language.
 func (o *orderField) collated() bool {
 	if len(o.path) == 0 {
-		return false
+		return o.own == opTitle
 	}
-	switch o.shape().Kind {
+	switch o.path.end().Kind {
 	case content.ShapeString, content.ShapeLocalized, content.ShapeReference:
 		return true
 	}
 	return false
 }
 
-func (o *orderField) shape() *content.Shape { return o.path[len(o.path)-1].Shape }
-
-// column returns the column of a set in a view; nil where the time is over.
-func (s *Schema) column(run *sieve, c *content.Collection, o *orderField, lang content.Language) *column {
-	set := run.view.Snapshot.Set(c.Name)
-	key := columnKey{set: set, field: o}
-	if o.collated() {
-		key.lang = lang
-		if ref := o.shape().Reference; ref != nil {
-			key.other = run.view.Snapshot.Set(ref.Target)
+// others are the sets that the values depend on, beside the records' own.
+func (o *orderField) others(view *content.View) (sets [2]*content.Set) {
+	switch {
+	case o.inverse != nil:
+		sets[0] = view.Snapshot.Set(o.inverse.Collection)
+	case o.list != nil:
+		if ref := o.list.end().Reference; ref != nil {
+			sets[0] = view.Snapshot.Set(ref.Target)
+		}
+	case len(o.path) > 0:
+		for i, ref := range []*content.Reference{o.path.end().Reference, o.path.passes()} {
+			if ref != nil {
+				sets[i] = view.Snapshot.Set(ref.Target)
+			}
 		}
 	}
-	if o.inverse != nil {
-		key.other = run.view.Snapshot.Set(o.inverse.Collection)
+	return sets
+}
+
+// column returns the column of a set in a view; nil where the time is over.
+func (s *Schema) column(run *sieve, c *content.Collection, o ordering, lang content.Language) *column {
+	set := run.view.Snapshot.Set(c.Name)
+	key := columnKey{set: set, field: o.field, others: o.field.others(run.view)}
+	if o.field.collated() {
+		key.lang = lang
+	}
+	if o.field.path.many() {
+		key.desc = o.desc
 	}
 	if known, ok := s.columns.Get(key); ok {
 		return known
@@ -82,15 +98,29 @@ func (s *Schema) column(run *sieve, c *content.Collection, o *orderField, lang c
 	return made
 }
 
-func (s *Schema) newColumn(run *sieve, set *content.Set, o *orderField, lang content.Language) *column {
+func (s *Schema) newColumn(run *sieve, set *content.Set, o ordering, lang content.Language) *column {
 	keys := make([]string, set.Len())
-	to := o.keyer(lang)
+	to := o.field.keyer(lang)
 	for i := range keys {
 		if run.stopped() {
 			return nil
 		}
-		if raw, ok := s.raw(run.view, set.At(i), o, lang); ok {
+		if raw, ok := s.raw(run.view, set.At(i), o, lang, to); ok {
 			keys[i] = to(raw)
+		}
+	}
+	return &column{keys, ranksOf(keys)}
+}
+
+// column is what the records found are ordered by relevance with; it is not kept.
+func (f *found) column(set *content.Set) *column {
+	if f == nil {
+		return nil
+	}
+	keys := make([]string, set.Len())
+	for _, h := range f.hits {
+		if i, ok := set.Index(h.Record.ID); ok {
+			keys[i] = "\x01" + floatKey(h.Score)
 		}
 	}
 	return &column{keys, ranksOf(keys)}
@@ -128,22 +158,62 @@ func (o *orderField) keyer(lang content.Language) func(raw string) string {
 
 // raw returns the value a record is ordered by, as a cursor holds it: the
 // beginning of a text, or bytes that compare as the values do; false where there
-// is none.
-func (s *Schema) raw(view *content.View, r *content.Record, o *orderField, lang content.Language) (string, bool) {
-	switch {
-	case o.inverse != nil:
-		return intKey(int64(len(view.Snapshot.Set(o.inverse.Collection).Referrers(o.inverse.At, r.ID)))), true
-	case len(o.path) == 0:
+// is none. Of several, to tells which counts.
+func (s *Schema) raw(view *content.View, r *content.Record, o ordering, lang content.Language, to func(string) string) (string, bool) {
+	switch f := o.field; {
+	case f.inverse != nil:
+		return intKey(int64(len(view.Snapshot.Set(f.inverse.Collection).Referrers(f.inverse.At, r.ID)))), true
+	case f.list != nil:
+		return intKey(f.list.length(view, r.Root)), true
+	case f.own == opID:
 		return string(r.ID), true
+	case f.own == opTitle:
+		title := r.Title(s.model, lang)
+		return beginning(title), title != ""
+	case len(f.path) == 0:
+		return boolKey(marked(r, f.own)), true
 	}
-	v := r.Root
-	for _, f := range o.path {
-		v = f.Read(v)
-	}
-	if v == nil {
-		return "", false
-	}
-	return s.rawValue(view, o.shape(), v, lang)
+	return s.extreme(view, r, o, lang, to)
+}
+
+// extreme is the smallest value of a record, or the greatest.
+func (s *Schema) extreme(view *content.View, r *content.Record, o ordering, lang content.Language, to func(string) string) (string, bool) {
+	best, bestKey, found := "", "", false
+	o.field.path.each(view, r.Root, func(v *content.Value) bool {
+		raw, ok := s.rawValue(view, o.field.path.end(), v, lang)
+		switch {
+		case !ok:
+		case !found:
+			best, found = raw, true
+		default: // keys of texts are dear: none is made where there is one value
+			if bestKey == "" {
+				bestKey = to(best)
+			}
+			if key := to(raw); (key > bestKey) == o.desc {
+				best, bestKey = raw, key
+			}
+		}
+		return true
+	})
+	return best, found
+}
+
+// length counts the items of a list as filters do: those that lead to a record, or are
+// objects.
+func (r route) length(view *content.View, v *content.Value) int64 {
+	n := int64(0)
+	item := r.end()
+	r.each(view, v, func(v *content.Value) bool {
+		fits := v.Kind == content.Object
+		if item.Kind == content.ShapeReference {
+			_, fits = follow(view, item, v)
+		}
+		if fits {
+			n++
+		}
+		return true
+	})
+	return n
 }
 
 func (s *Schema) rawValue(view *content.View, shape *content.Shape, v *content.Value, lang content.Language) (string, bool) {
@@ -175,12 +245,16 @@ func (s *Schema) rawValue(view *content.View, shape *content.Shape, v *content.V
 		f, ok := v.Float()
 		return floatKey(f), ok
 	case bool:
-		if out {
-			return "\x01", true
-		}
-		return "\x00", true
+		return boolKey(out), true
 	}
 	return "", false
+}
+
+func boolKey(yes bool) string {
+	if yes {
+		return "\x01"
+	}
+	return "\x00"
 }
 
 // beginning is as much of a text as counts for its order.

@@ -16,6 +16,7 @@ import (
 // The shapes of what a filter asks about a record itself.
 var (
 	idShape      = &content.Shape{Kind: content.ShapeReference}
+	textShape    = &content.Shape{Kind: content.ShapeString}
 	booleanShape = &content.Shape{Kind: content.ShapeBoolean}
 	countShape   = &content.Shape{Kind: content.ShapeLong}
 )

@@ -28,10 +28,20 @@ type rawKey struct {
 
 const cursorVersion = 1
 
-// mark tells lists of different collections, orders and languages apart.
+// mark tells lists of different collections, searches, orders and languages apart.
 func (l *listing) mark() uint32 {
 	h := fnv.New32a()
-	h.Write([]byte(l.types.collection.Name))
+	if l.types == nil {
+		h.Write([]byte("\x04"))
+		for _, name := range l.collections {
+			h.Write([]byte(string(name) + "\x00"))
+		}
+	} else {
+		h.Write([]byte(l.types.collection.Name))
+	}
+	if l.query != nil {
+		h.Write([]byte("\x03" + l.query.Text + "\x00" + string(l.lang)))
+	}
 	for _, o := range l.orders {
 		h.Write([]byte("\x00" + o.field.name))
 		if o.desc {

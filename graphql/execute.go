@@ -15,8 +15,15 @@ import (
 
 // execute runs a plan and writes the answer.
 func (s *Schema) execute(ctx context.Context, view *content.View, revisions Revisions, p *plan) *Response {
-	r := &request{Schema: s, plan: p, view: view, revisions: revisions, views: map[string]revision{}, run: newSieve(ctx, view)}
+	r := &request{Schema: s, plan: p, view: view, revisions: revisions, views: map[string]revision{}, found: map[*listing]*found{}, run: newSieve(ctx, view)}
 	if errs := r.fetch(ctx); len(errs) > 0 {
+		return r.respond([]byte("null"), errs)
+	}
+	errs := r.lookUp(ctx)
+	if err := ctx.Err(); err != nil {
+		return r.abort(s.visible(err))
+	}
+	if len(errs) > 0 {
 		return r.respond([]byte("null"), errs)
 	}
 	booleans := map[string]any{}

@@ -84,6 +84,18 @@ func (c *filterCompiler) test(m member) predicate {
 	case opID:
 		test := c.value(idShape, m.value.(object))
 		return func(_ *sieve, it subject) bool { return test(textValue(string(it.record.ID))) }
+	case opTitle:
+		test := c.value(textShape, m.value.(object))
+		return func(_ *sieve, it subject) bool {
+			title := it.record.Title(c.model, c.lang)
+			if title == "" {
+				return test(nil)
+			}
+			return test(textValue(title))
+		}
+	case opPath:
+		test := c.value(textShape, m.value.(object))
+		return func(_ *sieve, it subject) bool { return test(textValue(it.record.Path)) }
 	case opValid, opStale, opUncommitted:
 		return c.flag(m)
 	case opInverse:
@@ -138,18 +150,27 @@ func textValue(s string) *content.Value { return &content.Value{Kind: content.St
 // flag compiles a filter of one of the record's own marks.
 func (c *filterCompiler) flag(m member) predicate {
 	test := c.value(booleanShape, m.value.(object))
-	yes, no := test(&content.Value{Kind: content.Bool, Text: "true"}), test(&content.Value{Kind: content.Bool, Text: "false"})
+	yes, no := test(boolValue(true)), test(boolValue(false))
 	op := m.def.test.op
 	return func(_ *sieve, it subject) bool {
-		marked := it.record.Valid
-		switch op {
-		case opStale:
-			marked = it.record.Stale
-		case opUncommitted:
-			marked = it.record.Uncommitted
-		}
+		marked := marked(it.record, op)
 		return marked && yes || !marked && no
 	}
+}
+
+// marked is one of the record's own marks.
+func marked(r *content.Record, o op) bool {
+	switch o {
+	case opStale:
+		return r.Stale
+	case opUncommitted:
+		return r.Uncommitted
+	}
+	return r.Valid
+}
+
+func boolValue(yes bool) *content.Value {
+	return &content.Value{Kind: content.Bool, Text: strconv.FormatBool(yes)}
 }
 
 // property compiles the filter of a property by its shape.

@@ -64,6 +64,13 @@ func hostile() map[string]Request {
 		"deep introspection by fragments": q("{__schema{types{...A}}} " + metaBomb(10)),
 		"wide introspection":              q("{" + aliases(390, "__schema{types{name fields{name type{name}}}}") + "}"),
 		"pages in pages":                  q("{projects(first:500){nodes{themes{projects(first:500){nodes{themes{projects(first:500){nodes{id}}}}}}}}}"),
+		"facets":                          q("{projects{" + aliases(380, "facets(field:PARTICIPANTS_MUNICIPALITY,first:500){value label count share}") + "}}"),
+		"facets in pages":                 q("{projects(first:500){nodes{themes{projects(first:500){facets(field:NAME,first:500){value}}}}}}"),
+		"facets of filters":               q("{projects(where:{and:[" + rep("{round:{eq:EMPTY}}", 140) + "]}){" + aliases(100, "facets(field:ROUND){value}") + "}}"),
+		"searches":                        q("{" + aliases(390, "search(query:\"a\"){totalCount}") + "}"),
+		"a long search":                   q("{search(query:\"" + rep("å ", 20000) + "\"){totalCount}}"),
+		"highlights of everything":        q("{search(query:\"a\",first:500){edges{" + aliases(300, "highlights{html parts}") + "}}}"),
+		"search over many collections":    q("{search(query:\"a\",collections:[" + rep("\"projects\" ", 1900) + "]){nodes{id}}}"),
 		"directives repeated":             q("{__typename " + rep("@include(if:true)", 3000) + "}"),
 		"unknown directives repeated":     q("{__typename " + rep("@x", 3000) + "}"),
 		"many operations":                 q(rep("{__typename}", 2000)),
@@ -196,7 +203,7 @@ func numbered(n int, format string) string {
 // busy; under -race everything is some five times slower.
 func TestHostileQueriesAreAnsweredSoon(t *testing.T) {
 	f := loadFixture(t, "testdata/readme-query.txtar")
-	s := newSchema(t, f.model, Config{})
+	s := newSchema(t, f.model, Config{Searcher: fakeSearch{}})
 	most := 500 * time.Millisecond
 	if raceEnabled {
 		most *= 6

@@ -7,6 +7,8 @@ type Config struct {
 	Limits Limits
 	// FilesURL is put before the path of an attachment in File.url: "/files/".
 	FilesURL string
+	// Searcher answers "search"; nil: that is UNAVAILABLE.
+	Searcher Searcher
 	// OnInternal is told of every fault of the server's own: a panic, or an error
 	// that wraps no sentinel of content. It may be called by several goroutines.
 	// Default: nothing is done.
@@ -36,6 +38,8 @@ type Limits struct {
 	Conditions, Orders int
 	// Revisions that one request may read with "at": 10.
 	Revisions int
+	// Searches of one request: 10. SearchText is the length of one in characters: 200.
+	Searches, SearchText int
 	// Variables is the number of values in all variables together: 10,000.
 	Variables int
 	// AnswerBytes of the response: 64 MiB.
@@ -61,7 +65,7 @@ func (l Limits) withDefaults() Limits {
 		{&l.Bytes, 64 << 10}, {&l.Tokens, 6000}, {&l.Depth, 32},
 		{&l.Operations, 20}, {&l.Fragments, 100}, {&l.Fields, 400}, {&l.Repeats, 20}, {&l.Aliases, 400},
 		{&l.Work, 200_000}, {&l.Cost, 500_000}, {&l.Conditions, 300}, {&l.Orders, 10},
-		{&l.Revisions, 10}, {&l.Variables, 10_000}, {&l.AnswerBytes, 64 << 20}, {&l.Errors, 20},
+		{&l.Revisions, 10}, {&l.Searches, 10}, {&l.SearchText, 200}, {&l.Variables, 10_000}, {&l.AnswerBytes, 64 << 20}, {&l.Errors, 20},
 		{&l.Cached, 500}, {&l.PageSize, 20}, {&l.MaxPageSize, 500},
 	} {
 		if *d.field == 0 {

@@ -1,33 +1,39 @@
 package graphql
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/koonti/koonti/internal/content"
 )
 
-// orderField is one thing that the records of a collection can be ordered by.
+// orderField is one thing that the records of a collection can be ordered by: one of
+// what is said of it here.
 type orderField struct {
 	name string
-	// path leads down from the document through single objects to a value, or to a
-	// reference; empty for the id and for inverses.
-	path []*content.Field
-	// inverse is the way back whose records are counted.
+	// own is opID, opTitle or a mark of the record.
+	own op
+	// path leads to a value, or to a reference, which counts by the title of its
+	// record. Of several values the smallest counts in ascending order, the greatest in
+	// descending order.
+	path route
+	// list leads to a list whose items are counted; inverse is the way back whose
+	// records are.
+	list    route
 	inverse *content.Inverse
+	// relevance: how well a record matches what is searched for.
+	relevance bool
 }
 
-// maxOrderDepth is how deep in a document an order may lie.
-const maxOrderDepth = 4
+// relevance is the order of a search.
+const relevance = "RELEVANCE"
 
 // orders fills the two types that ask for an order.
 func (b *builder) orders(t *recordTypes) {
-	t.orders = []*orderField{{name: "ID"}}
-	b.orderPlaces(t, t.collection.Root, nil)
-	for i := range t.collection.Inverses {
-		inv := &t.collection.Inverses[i]
-		t.orders = append(t.orders, &orderField{name: orderName(t, content.EnumName(inv.Name)+"_COUNT"), inverse: inv})
+	t.orders = []*orderField{{name: "ID", own: opID}, {name: relevance, relevance: true}, {name: "TITLE", own: opTitle}}
+	for _, m := range recordMarks {
+		t.orders = append(t.orders, &orderField{name: m.name, own: m.op})
 	}
+	b.orderPlaces(t)
 	for _, o := range t.orders {
 		t.orderField.values = append(t.orderField.values, enumValue{name: o.name, description: o.describe(), value: o.name})
 	}
@@ -49,32 +55,49 @@ func (b *builder) direction() *typeDef {
 	return t
 }
 
-// orderPlaces adds what can be ordered by below an object.
-func (b *builder) orderPlaces(t *recordTypes, s *content.Shape, path []*content.Field) {
-	for i := range s.Fields {
-		f := &s.Fields[i]
-		if f.Name == "" {
-			continue
+// orderPlaces adds what the model and the schemas say of a record: first its own
+// values, then counts, then lists, then what the records referred to say.
+func (b *builder) orderPlaces(t *recordTypes) {
+	add := func(name string, o orderField) {
+		o.name = orderName(t, name)
+		t.orders = append(t.orders, &o)
+	}
+	inside := routesIn(t.collection.Root)
+	var single []route
+	for _, r := range inside {
+		if !r.many() {
+			single = append(single, r)
+			add(r.name(), orderField{path: r})
 		}
-		below := append(slices.Clone(path), f)
-		switch f.Shape.Kind {
-		case content.ShapeJSON, content.ShapeList:
-		case content.ShapeObject:
-			if len(below) < maxOrderDepth && !slices.ContainsFunc(path, func(p *content.Field) bool { return p.Shape == f.Shape }) {
-				b.orderPlaces(t, f.Shape, below)
-			}
-		default:
-			t.orders = append(t.orders, &orderField{name: orderName(t, pathName(below)), path: below})
+	}
+	for i := range t.collection.Inverses {
+		inv := &t.collection.Inverses[i]
+		add(content.EnumName(inv.Name)+"_COUNT", orderField{inverse: inv})
+	}
+	for _, r := range listsIn(t.collection.Root) {
+		add(r.name()+"_COUNT", orderField{list: r})
+	}
+	for _, r := range inside {
+		if r.many() && hasExtremes(r.end()) {
+			add(r.name(), orderField{path: r})
+		}
+	}
+	own := len(t.orders)
+	for _, r := range b.beyond(single) {
+		if !r.many() && len(t.orders) < own+maxBeyond {
+			add(r.name(), orderField{path: r})
 		}
 	}
 }
 
-func pathName(path []*content.Field) string {
-	names := make([]string, len(path))
-	for i, f := range path {
-		names[i] = content.EnumName(f.Name)
+// hasExtremes reports whether the smallest or greatest of several values tells
+// anything. Plain texts may be dates that are known to the month.
+func hasExtremes(s *content.Shape) bool {
+	switch s.Kind {
+	case content.ShapeInt, content.ShapeLong, content.ShapeFloat, content.ShapeDate, content.ShapeDateTime, content.ShapeEnum, content.ShapeReference, content.ShapeString:
+		return true
 	}
-	return strings.Join(names, "_")
+	return false
 }
 
 // orderName returns name, with as many underscores as make it free.
@@ -87,14 +110,21 @@ func orderName(t *recordTypes, name string) string {
 
 func (o *orderField) describe() string {
 	switch {
+	case o.relevance:
+		return "How well a record matches `search`, which must be given; the best first unless `direction: ASC` is."
 	case o.inverse != nil:
 		return "How many of `" + o.inverse.Name + "` there are."
+	case o.list != nil:
+		return "How many there are in the list."
 	case len(o.path) == 0:
 		return ""
 	}
-	s := o.path[len(o.path)-1].Shape
-	if s.Kind == content.ShapeReference {
-		return strings.TrimSpace(s.Title + "\n\nBy the title of the record referred to.")
+	notes := []string{o.path[len(o.path)-1].Shape.Title}
+	if o.path.end().Kind == content.ShapeReference {
+		notes = append(notes, "By the title of the record referred to.")
 	}
-	return strings.TrimSpace(s.Title)
+	if o.path.many() {
+		notes = append(notes, "Of several, the first counts in ascending order, the last in descending order.")
+	}
+	return strings.TrimSpace(strings.Join(notes, "\n\n"))
 }

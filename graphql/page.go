@@ -9,10 +9,16 @@ import (
 
 // listing is what a connection is asked for, checked and compiled.
 type listing struct {
-	types  *recordTypes
+	types  *recordTypes // nil for a search over all
 	lang   content.Language
 	where  predicate // nil: all
+	asked  object    // where, before it was compiled
+	loose  map[*facetField]loosened
 	orders []ordering
+	// query is what is searched for, nil for nothing; collections are those of a search
+	// over all, empty for all.
+	query       *SearchQuery
+	collections []content.CollectionName
 	// first and last are -1 where they are not said; one of them always is.
 	first, last   int
 	after, before *cursor
@@ -27,7 +33,7 @@ func (p *planner) listing(f *planField, args map[string]any, lang content.Langua
 	fail := func(format string, args ...any) { p.fail(newError(CodeBadInput, format, args...), f.nodes[0]) }
 	if where, ok := args["where"].(object); ok && len(where) > 0 {
 		c := filterCompiler{Schema: p.Schema, lang: lang}
-		l.where = c.record(where)
+		l.asked, l.where = where, c.record(where)
 		if c.conditions > p.limits.Conditions {
 			p.fail(tooLarge("\"where\" has %d conditions; the limit is %d.", c.conditions, p.limits.Conditions), f.nodes[0])
 		}
@@ -39,6 +45,7 @@ func (p *planner) listing(f *planField, args map[string]any, lang content.Langua
 	if len(l.orders) > p.limits.Orders {
 		p.fail(tooLarge("\"orderBy\" has %d orders; the limit is %d.", len(l.orders), p.limits.Orders), f.nodes[0])
 	}
+	p.search(l, f, args)
 	p.sizes(l, args, fail)
 	l.after = l.cursor("after", args, fail)
 	l.before = l.cursor("before", args, fail)
@@ -47,16 +54,18 @@ func (p *planner) listing(f *planField, args map[string]any, lang content.Langua
 
 func (l *listing) order(o object) {
 	var out ordering
+	directed := false
 	for _, m := range o {
 		switch m.def.name {
 		case "field":
 			name, _ := m.value.(string)
 			out.field = l.types.orderCalled(name)
 		case "direction":
-			out.desc = m.value == "DESC"
+			out.desc, directed = m.value == "DESC", true
 		}
 	}
 	if out.field != nil {
+		out.desc = out.desc || out.field.relevance && !directed
 		l.orders = append(l.orders, out)
 	}
 }
@@ -91,9 +100,13 @@ func (l *listing) cursor(name string, args map[string]any, fail func(string, ...
 	if !ok {
 		return nil
 	}
-	c, ok := decodeCursor(text, l.mark(), len(l.orders))
+	n := len(l.orders)
+	if l.types == nil {
+		n = 1 // the score
+	}
+	c, ok := decodeCursor(text, l.mark(), n)
 	if !ok {
-		fail("%q is no cursor of this list: it is damaged, or comes from another collection, order or language.", name)
+		fail("%q is no cursor of this list: it is damaged, or comes from another collection, order, search or language.", name)
 		return nil
 	}
 	return &c
@@ -104,6 +117,10 @@ type page struct {
 	*listing
 	schema   *Schema
 	view     *content.View
+	among    among
+	found    *found // nil where nothing is searched for
+	list     *ordered
+	keyers   map[*orderField]func(raw string) string
 	records  []*content.Record
 	total    int
 	previous bool
@@ -117,12 +134,30 @@ type edge struct {
 }
 
 func (p *page) cursorOf(r *content.Record) string {
+	if p.types == nil {
+		return p.hitCursor(r).encode(p.mark())
+	}
 	c := cursor{id: r.ID}
 	for _, o := range p.orders {
-		value, ok := p.schema.raw(p.view, r, o.field, p.lang)
+		if o.field.relevance {
+			c.raws = append(c.raws, rawKey{floatKey(p.found.scores[r.Ref]), true})
+			continue
+		}
+		value, ok := p.schema.raw(p.view, r, o, p.lang, func(raw string) string { return p.keyer(o.field)(raw) })
 		c.raws = append(c.raws, rawKey{value, ok})
 	}
 	return c.encode(p.mark())
+}
+
+// keyer returns that of an order, made when it is first asked for.
+func (p *page) keyer(o *orderField) func(raw string) string {
+	if p.keyers[o] == nil {
+		if p.keyers == nil {
+			p.keyers = map[*orderField]func(string) string{}
+		}
+		p.keyers[o] = o.keyer(p.lang)
+	}
+	return p.keyers[o]
 }
 
 // ordered is a list of records in order: the set itself, or indexes into it.
@@ -150,11 +185,15 @@ func (l *ordered) index(i int) int32 {
 
 // page answers the connection of all records, or of those that refer to one, in
 // the view of run. It is nil where the time is over.
-func (s *Schema) page(run *sieve, l *listing, referrers *[]*content.Record) *page {
-	list := &ordered{set: run.view.Snapshot.Set(l.types.collection.Name), orders: l.orders}
-	list.choose(run, l, referrers)
+func (s *Schema) page(run *sieve, l *listing, referrers *[]*content.Record, result *found) *page {
+	from := newAmong(run.view.Snapshot.Set(l.types.collection.Name), referrers, result)
+	list := &ordered{set: from.set, orders: l.orders}
+	list.choose(run, l, from)
 	for _, o := range l.orders {
-		column := s.column(run, l.types.collection, o.field, l.lang)
+		column := result.column(from.set)
+		if !o.field.relevance {
+			column = s.column(run, l.types.collection, o, l.lang)
+		}
 		if column == nil {
 			return nil
 		}
@@ -164,41 +203,82 @@ func (s *Schema) page(run *sieve, l *listing, referrers *[]*content.Record) *pag
 	if run.err != nil {
 		return nil
 	}
-	from, to := list.window(l)
-	p := &page{listing: l, schema: s, view: run.view, total: list.len(), previous: from > 0, next: to < list.len()}
-	p.records = make([]*content.Record, 0, to-from)
-	for i := from; i < to; i++ {
+	start, end := list.window(l)
+	p := &page{listing: l, schema: s, view: run.view, among: from, list: list, found: result, total: list.len(), previous: start > 0, next: end < list.len()}
+	p.records = make([]*content.Record, 0, end-start)
+	for i := start; i < end; i++ {
 		p.records = append(p.records, list.set.At(int(list.index(i))))
 	}
 	return p
 }
 
-// choose filters.
-func (l *ordered) choose(run *sieve, asked *listing, referrers *[]*content.Record) {
-	if referrers != nil {
+// among are the records that a connection chooses from: a set, or some of it.
+type among struct {
+	set     *content.Set
+	all     bool
+	indexes []int32
+}
+
+// newAmong chooses from those that refer to one record, unless referrers is nil, and
+// from those found, unless result is nil.
+func newAmong(set *content.Set, referrers *[]*content.Record, result *found) among {
+	out := among{set: set, all: referrers == nil && result == nil}
+	add := func(r *content.Record) {
+		if i, ok := set.Index(r.ID); ok {
+			out.indexes = append(out.indexes, int32(i))
+		}
+	}
+	switch {
+	case result != nil:
+		for _, h := range result.hits {
+			add(h.Record)
+		}
+		slices.Sort(out.indexes)
+	case referrers != nil:
 		for _, r := range *referrers {
-			if i, ok := l.set.Index(r.ID); ok && keep(run, asked, r) {
-				l.indexes = append(l.indexes, int32(i))
+			add(r)
+		}
+	}
+	return out
+}
+
+// each yields them with their indexes until yield returns false.
+func (a among) each(yield func(i int32, r *content.Record) bool) {
+	if a.all {
+		for i := range a.set.Len() {
+			if !yield(int32(i), a.set.At(i)) {
+				return
 			}
 		}
 		return
 	}
-	if asked.where == nil && len(asked.orders) == 0 {
-		l.all = true
-		return
-	}
-	for i := range l.set.Len() {
-		if keep(run, asked, l.set.At(i)) {
-			l.indexes = append(l.indexes, int32(i))
+	for _, i := range a.indexes {
+		if !yield(i, a.set.At(int(i))) {
+			return
 		}
 	}
 }
 
-func keep(run *sieve, l *listing, r *content.Record) bool {
+// choose filters.
+func (l *ordered) choose(run *sieve, asked *listing, from among) {
+	if from.all && asked.where == nil && len(asked.orders) == 0 {
+		l.all = true
+		return
+	}
+	from.each(func(i int32, r *content.Record) bool {
+		if keep(run, asked.where, r) {
+			l.indexes = append(l.indexes, i)
+		}
+		return run.err == nil
+	})
+}
+
+// keep tells whether a record is one of those asked for; where is nil for all.
+func keep(run *sieve, where predicate, r *content.Record) bool {
 	if run.stopped() {
 		return false
 	}
-	return l.where == nil || l.where(run, subject{r, r.Root})
+	return where == nil || where(run, subject{r, r.Root})
 }
 
 // sort orders by rank, then by id, which is the order of indexes.

@@ -56,7 +56,7 @@ func projectPath(n int) string { return fmt.Sprintf("records/projects/p%03d.json
 // that was there all the time.
 func TestPagingIsStable(t *testing.T) {
 	model, files := digestModel(t)
-	s := newSchema(t, model, Config{})
+	s := newSchema(t, model, Config{Searcher: fakeSearch{}})
 	var orders []string
 	for _, o := range s.collections["projects"].orders {
 		orders = append(orders, o.name)
@@ -68,13 +68,13 @@ func TestPagingIsStable(t *testing.T) {
 			orderBy = append(orderBy, map[string]any{"field": orders[r.IntN(len(orders))], "direction": []string{"ASC", "DESC"}[r.IntN(2)]})
 		}
 		t.Run(fmt.Sprintf("%d %v", seed, orderBy), func(t *testing.T) {
-			pageThrough(t, s, r, files, map[string]any{"orderBy": orderBy, "lang": []string{"FI", "SV", "EN"}[r.IntN(3)]}, seed%2 == 1)
+			pageThrough(t, s, r, files, map[string]any{"orderBy": orderBy, "lang": []string{"FI", "SV", "EN"}[r.IntN(3)], "search": "e"}, seed%2 == 1)
 		})
 	}
 }
 
-const pagingQuery = `query ($orderBy: [ProjectOrder!], $lang: Language, $first: Int, $after: String, $last: Int, $before: String) {
-  projects(orderBy: $orderBy, lang: $lang, first: $first, after: $after, last: $last, before: $before) {
+const pagingQuery = `query ($orderBy: [ProjectOrder!], $lang: Language, $search: String, $first: Int, $after: String, $last: Int, $before: String) {
+  projects(orderBy: $orderBy, lang: $lang, search: $search, first: $first, after: $after, last: $last, before: $before) {
     totalCount nodes { id } edges { cursor node { id } } pageInfo { hasNextPage hasPreviousPage startCursor endCursor }
   }
 }`
@@ -136,14 +136,14 @@ func (s *shelf) shuffle(r *rand.Rand, stayed map[string]bool) {
 // every order there is.
 func TestPagesJoinToTheList(t *testing.T) {
 	model, files := digestModel(t)
-	s := newSchema(t, model, Config{})
+	s := newSchema(t, model, Config{Searcher: fakeSearch{}})
 	view := newView(t, model, files, "")
 	for _, o := range s.collections["projects"].orders {
 		for _, direction := range []string{"ASC", "DESC"} {
 			orderBy := []any{map[string]any{"field": o.name, "direction": direction}}
-			whole := ids(ask(t, s, view, pagingQuery, map[string]any{"orderBy": orderBy}))
+			whole := ids(ask(t, s, view, pagingQuery, map[string]any{"orderBy": orderBy, "search": "e"}))
 			var joined []string
-			variables := map[string]any{"orderBy": orderBy, "first": 1}
+			variables := map[string]any{"orderBy": orderBy, "first": 1, "search": "e"}
 			for range whole {
 				data := ask(t, s, view, pagingQuery, variables)
 				joined = append(joined, ids(data)...)
@@ -300,11 +300,13 @@ func TestSharedSetsAreNotMixedUp(t *testing.T) {
 }
 fragment F on Municipality {
   projects(orderBy: {field: LEAD}) { nodes { id } }
+  through: projects(orderBy: {field: LEAD_NAME}) { nodes { id } }
+  many: projects(orderBy: [{field: PARTICIPANTS_MUNICIPALITY}, {field: LEAD_NAME, direction: DESC}]) { nodes { id } }
   some: projects(where: {lead: {projects: {isEmpty: false}}}) { nodes { id } }
 }`
-	want := `{"data":{"now":{"projects":{"nodes":[{"id":"a"},{"id":"b"}]},"some":{"nodes":[{"id":"a"}]}},` +
-		`"renamed":{"projects":{"nodes":[{"id":"b"},{"id":"a"}]},"some":{"nodes":[{"id":"a"}]}},` +
-		`"moved":{"projects":{"nodes":[{"id":"a"},{"id":"b"}]},"some":{"nodes":[{"id":"b"}]}},` +
+	want := `{"data":{"now":{"projects":{"nodes":[{"id":"a"},{"id":"b"}]},"through":{"nodes":[{"id":"a"},{"id":"b"}]},"many":{"nodes":[{"id":"b"},{"id":"a"}]},"some":{"nodes":[{"id":"a"}]}},` +
+		`"renamed":{"projects":{"nodes":[{"id":"b"},{"id":"a"}]},"through":{"nodes":[{"id":"b"},{"id":"a"}]},"many":{"nodes":[{"id":"a"},{"id":"b"}]},"some":{"nodes":[{"id":"a"}]}},` +
+		`"moved":{"projects":{"nodes":[{"id":"a"},{"id":"b"}]},"through":{"nodes":[{"id":"a"},{"id":"b"}]},"many":{"nodes":[{"id":"b"},{"id":"a"}]},"some":{"nodes":[{"id":"b"}]}},` +
 		`"a":{"nodes":[{"id":"x"},{"id":"y"}]},"b":{"nodes":[{"id":"y"},{"id":"x"}]}}}`
 	for range 5 { // root fields are taken in any order
 		response := s.Do(t.Context(), first, revisionMap{"renamed": renamed, "moved": moved}, Request{Query: query})

@@ -11,7 +11,8 @@ type place struct {
 	field *content.Field
 	// inverse is the way back, for inverse.
 	inverse *content.Inverse
-	// collection is that of the records which come out, for roots and inverses.
+	// collection is that of the records which come out, for roots and inverses, or
+	// are counted, for facets.
 	collection *content.Collection
 	// meta reads a field of introspection, for metaPlace.
 	meta metaReader
@@ -31,6 +32,7 @@ const (
 	// Root fields.
 	rootRecord  // one record of a collection
 	rootRecords // a connection of a collection's records
+	rootSearch  // a connection of records of all collections
 	rootAny     // one record of any collection
 	rootModel
 	rootProblems
@@ -66,11 +68,23 @@ const (
 	pageHasPrevious
 	pageStart
 	pageEnd
+	pageFacets
 	edgeCursor
 	edgeNode
+	edgeScore
+	edgeHighlights
 
-	// The parts of what is no record; the source is a translation, *attachment,
+	// The parts of what is no record; the source is a *facetEntry, Highlight, translation, *attachment,
 	// content.Problem, *content.View, *content.Collection or content.Reference.
+	facetValueItself
+	facetLabel
+	facetCount
+	facetShare
+	highlightField
+	highlightLang
+	highlightText
+	highlightParts
+	highlightHTML
 	translationLang
 	translationText
 	filePath

@@ -33,6 +33,7 @@ type bound struct {
 	id         content.ID
 	collection *content.Collection
 	list       *listing
+	facet      *faceting
 	typ        any // of __type: a typeRef or nil
 }
 
@@ -58,7 +59,12 @@ type planner struct {
 	*plan
 	errs       []*Error
 	work, cost int
-	revisions  map[string]bool
+	// pages is how often the connection whose fields are being planned stands in the
+	// answer.
+	pages int
+	// searches is how many there are.
+	searches  int
+	revisions map[string]bool
 }
 
 // plan binds an operation to its variables. What is refused here was not executed.
@@ -227,6 +233,17 @@ func (p *planner) field(f *planField, lang content.Language, times int) {
 	if isRoot(f.def.place.kind) {
 		lang = f.bound.lang
 	}
+	if f.def.place.kind == pageFacets {
+		times = p.pages // a facet is of the whole list, not of each record of the page
+		p.spend(0, min(times*facetCost, p.limits.Cost+1))
+	}
+	if f.def.place.kind == edgeHighlights {
+		p.spend(0, min(times*highlightCost, p.limits.Cost+1))
+	}
+	if f.bound.list != nil {
+		defer func(outer int) { p.pages = outer }(p.pages)
+		p.pages = times
+	}
 	times = min(times*p.size(f), p.limits.Cost+1)
 	t := f.def.typ.named()
 	if !t.composite() {
@@ -255,6 +272,8 @@ func (p *planner) size(f *planField) int {
 	switch {
 	case f.bound != nil && f.bound.list != nil:
 		return max(1, f.bound.list.size())
+	case f.bound != nil && f.bound.facet != nil:
+		return max(1, f.bound.facet.first)
 	case f.def.place.kind == pageEdges || f.def.place.kind == pageNodes:
 		return 1 // counted at the connection
 	case f.def.typ.item != nil:
@@ -295,6 +314,10 @@ func (p *planner) bind(f *planField, lang content.Language) *bound {
 		b.collection = p.collectionCalled(f, args)
 	case rootRecords, inverse:
 		b.list = p.listing(f, args, b.lang)
+	case rootSearch:
+		b.list = p.searchListing(f, args, b.lang)
+	case pageFacets:
+		b.facet = p.faceting(f, args)
 	case metaPlace:
 		if name, ok := args["name"].(string); ok && p.byName[name] != nil {
 			b.typ = of(p.byName[name])

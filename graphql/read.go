@@ -47,17 +47,21 @@ func readRecords(ctx context.Context, c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.paged(ctx, newSieve(ctx, view), nil)
+	result := c.found[c.bound.list]
+	if result != nil && result.err != nil {
+		return nil, result.err
+	}
+	return c.paged(ctx, newSieve(ctx, view), nil, result)
 }
 
 func readInverse(ctx context.Context, c *call) (any, error) {
 	it, inv := c.item(), c.place.inverse
 	referrers := it.view.Snapshot.Set(inv.Collection).Referrers(inv.At, it.record.ID)
-	return c.paged(ctx, newSieve(ctx, it.view), &referrers)
+	return c.paged(ctx, newSieve(ctx, it.view), &referrers, nil)
 }
 
-func (c *call) paged(ctx context.Context, run *sieve, referrers *[]*content.Record) (any, error) {
-	p := c.page(run, c.bound.list, referrers)
+func (c *call) paged(ctx context.Context, run *sieve, referrers *[]*content.Record, result *found) (any, error) {
+	p := c.page(run, c.bound.list, referrers, result)
 	if p == nil {
 		c.stop = run.err
 		return nil, ctx.Err()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime/debug"
+	"strconv"
 	"time"
 
 	gql "github.com/graphql-go/graphql"
@@ -42,6 +43,8 @@ type request struct {
 	revisions Revisions
 	// views are those that `at` named, or the errors it met.
 	views map[string]revision
+	// found are the results of searches.
+	found map[*listing]*found
 	run   *sieve
 	stop  error
 	// call is the field being read now; it is used again for the next.
@@ -132,6 +135,8 @@ func langOf(r *request, source any) content.Language {
 	switch source := source.(type) {
 	case *item:
 		return source.lang
+	case *page:
+		return source.lang
 	case spoken[content.Problem]:
 		return source.lang
 	case spoken[*content.Model]:
@@ -166,9 +171,7 @@ func (r *request) fetch(ctx context.Context) []*Error {
 			continue
 		}
 		if err := r.revision(ctx, f.bound.at); err != nil {
-			errs = append(errs, &Error{
-				Message: err.Message, Code: err.Code, Path: []any{f.key}, Locations: locate(r.plan.document.text, f.nodes[0].Loc.Start),
-			})
+			errs = append(errs, r.at(f, err))
 			lost = lost || f.def.typ.nonNull
 		}
 	}
@@ -200,6 +203,7 @@ var readers = [placeKinds]reader{
 	rootRecord:  func(_ context.Context, c *call) (any, error) { return c.one(c.place.collection) },
 	rootAny:     func(_ context.Context, c *call) (any, error) { return c.one(c.bound.collection) },
 	rootRecords: readRecords,
+	rootSearch:  readSearch,
 	rootModel: func(_ context.Context, c *call) (any, error) {
 		return spoken[*content.Model]{c.model, c.bound.lang}, nil
 	},
@@ -242,8 +246,22 @@ var readers = [placeKinds]reader{
 	pageHasPrevious: connection(func(p *page) any { return p.previous }),
 	pageStart:       connection(func(p *page) any { return p.cursorAt(0) }),
 	pageEnd:         connection(func(p *page) any { return p.cursorAt(len(p.records) - 1) }),
+	pageFacets:      readFacets,
 	edgeCursor:      func(_ context.Context, c *call) (any, error) { e := c.source.(edge); return e.cursorOf(e.record), nil },
 	edgeNode:        func(_ context.Context, c *call) (any, error) { e := c.source.(edge); return e.item(e.record), nil },
+
+	facetValueItself: from(func(e *facetEntry) any { return e.value }),
+	facetLabel:       from(func(e *facetEntry) any { return e.label }),
+	facetCount:       from(func(e *facetEntry) any { return int64(e.count) }),
+	facetShare:       from(func(e *facetEntry) any { return fraction(e.count, e.of) }),
+
+	edgeScore:      from(func(e edge) any { return e.score() }),
+	edgeHighlights: readHighlights,
+	highlightField: from(func(h Highlight) any { return string(h.Field) }),
+	highlightLang:  from(func(h Highlight) any { return textOrNil(string(h.Language)) }),
+	highlightText:  from(func(h Highlight) any { return h.text() }),
+	highlightHTML:  from(func(h Highlight) any { return h.html() }),
+	highlightParts: from(func(h Highlight) any { return each(h.alternate(), func(s string) any { return s }) }),
 
 	translationLang: from(func(t translation) any { return t.lang }),
 	translationText: from(func(t translation) any { return t.text }),
@@ -322,6 +340,10 @@ func problem(read func(content.Problem) any) reader {
 
 func collection(read func(*content.Collection) any) reader {
 	return from(func(c spoken[*content.Collection]) any { return read(c.of) })
+}
+
+func fraction(n, of int) number {
+	return number(strconv.FormatFloat(float64(n)/float64(of), 'f', -1, 64))
 }
 
 func countOrNil(n int) any {

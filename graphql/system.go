@@ -139,6 +139,8 @@ type recordTypes struct {
 	filter, listFilter       *typeDef
 	order, orderField        *typeDef
 	orders                   []*orderField
+	facetField               *typeDef
+	facets                   []*facetField
 }
 
 // order returns the order called name; nil where there is none.

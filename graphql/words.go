@@ -27,6 +27,8 @@ const (
 	opProperty
 	opInverse
 	opID
+	opTitle
+	opPath
 	opValid
 	opStale
 	opUncommitted
@@ -163,6 +165,8 @@ func (b *builder) recordFilter(t *recordTypes) {
 	b.junctions(t.filter)
 	t.filter.inputs = append(t.filter.inputs,
 		&inputDef{name: "id", typ: of(b.valueFilter(b.scalar("ID"))), test: test{op: opID}},
+		&inputDef{name: "title", typ: of(b.valueFilter(b.scalar("String"))), test: test{op: opTitle}},
+		&inputDef{name: "path", typ: of(b.valueFilter(b.scalar("String"))), test: test{op: opPath}},
 		&inputDef{name: "valid", typ: yes, test: test{op: opValid}},
 		&inputDef{name: "stale", typ: yes, test: test{op: opStale}},
 		&inputDef{name: "uncommitted", typ: yes, test: test{op: opUncommitted}})
