@@ -30,7 +30,7 @@ var filterWords = words(`and or not isNull`)
 
 // reservedTypes are the types of the engine, now and as DESIGN has them.
 var reservedTypes = words(`String Int Float Boolean ID Long Date DateTime URI Email JSON Revision Language
-	Query Mutation Subscription Record Node PageInfo File Model ModelCollection ModelReference OrderDirection Facet FacetValue Translation
+	Query Mutation Subscription Record Node PageInfo File Model ModelCollection ModelReference OrderDirection FacetOrder Facet FacetValue Translation
 	StringFilter IntFilter LongFilter FloatFilter BooleanFilter DateFilter DateTimeFilter URIFilter EmailFilter IDFilter
 	StringListFilter IntListFilter LongListFilter FloatListFilter BooleanListFilter DateListFilter DateTimeListFilter
 	URIListFilter EmailListFilter IDListFilter JSONFilter JSONListFilter CountFilter
