@@ -64,8 +64,21 @@ func (a *app) runNew(ctx context.Context, name content.CollectionName, id conten
 	if err := createFile(full, content.Skeleton(report.Model, collection, id)); err != nil {
 		return err
 	}
-	fmt.Fprintf(a.Out, "%s\nFill it in; 'koonti check %s' says what is still missing.\n", path, path)
+	fmt.Fprintf(a.Out, "%s\nFill it in; 'koonti check %s' says what is still missing.\n", path, fromHere(full))
 	return nil
+}
+
+// fromHere is a path as it can be typed in the current folder.
+func fromHere(full string) string {
+	here, err := os.Getwd()
+	if err != nil {
+		return full
+	}
+	name, err := filepath.Rel(here, full)
+	if err != nil {
+		return full
+	}
+	return filepath.ToSlash(name)
 }
 
 // completeCollection completes the first argument for the shell.

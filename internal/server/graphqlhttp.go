@@ -203,7 +203,7 @@ func fromURL(raw string) (request graphql.Request, err error) {
 			continue
 		}
 		if err := decode([]byte(text), target); err != nil {
-			return request, bad("the parameter %s must be a JSON object: %v", name, err)
+			return request, bad("the parameter %s must be a JSON object", name)
 		}
 	}
 	return request, nil
@@ -231,10 +231,10 @@ func fromBody(w http.ResponseWriter, r *http.Request) (request graphql.Request, 
 func decodeRequest(body []byte) (request graphql.Request, err error) {
 	var fields map[string]json.RawMessage
 	if err := decode(body, &fields); err != nil {
-		return request, bad("the body must be a JSON object with the query in it: %v", err)
+		return request, bad("the body must be one JSON object with the query in it: {\"query\": \"{ ... }\"}")
 	}
 	if fields == nil {
-		return request, bad("the body must be a JSON object with the query in it")
+		return request, bad("the body must be one JSON object with the query in it: {\"query\": \"{ ... }\"}")
 	}
 	for _, f := range []struct {
 		name   string

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"runtime/debug"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -140,6 +141,9 @@ func (s *Server) answerError(w *recorder, r *http.Request, err error) {
 	if status == http.StatusInternalServerError {
 		s.log.Error("request failed", "method", r.Method, "err", err)
 		text = "something went wrong on our side; it has been logged"
+	}
+	for _, s := range statuses { // the sentinel is said by the status
+		text = strings.TrimSuffix(text, ": "+s.err.Error())
 	}
 	if w.status != 0 {
 		return // half an answer is under way already

@@ -133,8 +133,9 @@ type readiness struct {
 }
 
 type staleFile struct {
-	Path string `json:"path"`
-	From string `json:"servedFrom"`
+	Path   string `json:"path"`
+	From   string `json:"servedFrom"`
+	Reason string `json:"reason"`
 }
 
 type heldBack struct {
@@ -163,7 +164,11 @@ func (h *handler) readyz(w http.ResponseWriter, r *http.Request) error {
 		Problems: len(view.Problems), ModelStale: view.ModelStale, StaleCount: len(stale), Stale: []staleFile{},
 	}
 	for _, record := range stale[:min(len(stale), listedStale)] {
-		out.Stale = append(out.Stale, staleFile{record.Path, string(record.From)})
+		reason := ""
+		if problems := view.ProblemsOf(record.Path); len(problems) > 0 {
+			reason = place(problems[0])
+		}
+		out.Stale = append(out.Stale, staleFile{record.Path, string(record.From), reason})
 	}
 	if !status.HeldBack.IsZero() {
 		out.HeldBack = &heldBack{status.HeldBack, status.Reason}
@@ -183,6 +188,11 @@ func (h *handler) readyz(w http.ResponseWriter, r *http.Request) error {
 	}
 	writeJSON(w, code, out)
 	return nil
+}
+
+// place says a problem with its line and column.
+func place(p content.Problem) string {
+	return fmt.Sprintf("%d:%d: %s", p.Line, p.Column, p.Message("en"))
 }
 
 // index is the first page a person sees.
