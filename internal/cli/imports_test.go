@@ -24,8 +24,9 @@ var allowed = map[string][]string{
 	"internal/gitrepo": {},
 	"internal/check":   {"internal/content"},
 	"internal/catalog": {"internal/content", "internal/check", "internal/gitrepo"},
+	"internal/search":  {"internal/content"},
 	"internal/server":  {"internal/content", "internal/catalog", "graphql"},
-	"internal/cli":     {"internal/content", "internal/check", "internal/gitrepo", "internal/catalog", "internal/server", "graphql"},
+	"internal/cli":     {"internal/content", "internal/check", "internal/gitrepo", "internal/catalog", "internal/search", "internal/server", "graphql"},
 }
 
 // alone says which package alone may import a library.
@@ -33,6 +34,7 @@ var alone = map[string]string{
 	"github.com/go-git/":                    "internal/gitrepo",
 	"github.com/graphql-go/":                "graphql",
 	"github.com/santhosh-tekuri/jsonschema": "internal/check",
+	"github.com/blevesearch/":               "internal/search",
 	"github.com/fsnotify/":                  "internal/catalog",
 }
 

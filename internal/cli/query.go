@@ -13,6 +13,7 @@ import (
 	"github.com/koonti/koonti/graphql"
 	"github.com/koonti/koonti/internal/catalog"
 	"github.com/koonti/koonti/internal/check"
+	"github.com/koonti/koonti/internal/content"
 )
 
 // maxQuery bounds a query read from standard input, in bytes.
@@ -115,11 +116,28 @@ func (a *app) withCatalog(ctx context.Context, ref string, use func(*catalog.Cat
 	if err != nil {
 		return explain(err)
 	}
-	schema, err := graphql.NewSchema(cat.Current().Model, graphql.Config{})
+	index, err := openIndex(repo, "", nil)
+	if err != nil {
+		return err
+	}
+	defer index.Close()
+	schema, err := graphql.NewSchema(cat.Current().Model, graphql.Config{Searcher: ready{searcher{index}}})
 	if err != nil {
 		return err
 	}
 	return use(cat, schema)
+}
+
+// ready is a searcher that indexes first: a command waits, where a server would say
+// that it is not ready yet.
+type ready struct{ searcher }
+
+// Search implements graphql.Searcher.
+func (r ready) Search(ctx context.Context, view *content.View, q graphql.SearchQuery) ([]graphql.SearchHit, error) {
+	if err := r.index.Ensure(ctx, view); err != nil {
+		return nil, err
+	}
+	return r.searcher.Search(ctx, view, q)
 }
 
 func (a *app) modelSchema() *cobra.Command {

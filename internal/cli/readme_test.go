@@ -19,8 +19,8 @@ func TestReadmeQueries(t *testing.T) {
 		t.Fatal(err)
 	}
 	found := readmeQuery.FindAllStringSubmatch(string(text), -1)
-	if len(found) < 5 {
-		t.Fatalf("the README has %d queries with answers, and should have five", len(found))
+	if len(found) < 10 {
+		t.Fatalf("the README has %d queries with answers, and should have ten", len(found))
 	}
 	dir := copyOfThisRepository(t)
 	for _, m := range found {

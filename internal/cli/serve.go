@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/koonti/koonti/graphql"
 	"github.com/koonti/koonti/internal/catalog"
 	"github.com/koonti/koonti/internal/content"
 	"github.com/koonti/koonti/internal/gitrepo"
@@ -48,7 +49,7 @@ valid version is served in its place, and the problem is told.`,
 	c.Flags().StringVar(&flags.addr, "addr", "127.0.0.1:8080", "address to listen on")
 	c.Flags().StringVar(&flags.remote, "remote", "", "URL of a Git server to follow, kept as a bare clone")
 	c.Flags().DurationVar(&flags.fetch, "fetch", 30*time.Second, "how often the remote is asked")
-	c.Flags().StringVar(&flags.cache, "cache", "", "folder for the clone of --remote (default: your cache folder)")
+	c.Flags().StringVar(&flags.cache, "cache", "", "folder for the search index and the clone of --remote (default: koonti/ in the Git folder, else your cache folder)")
 	c.Flags().StringVar(&flags.onPublish, "on-publish", "", "URL that a notice is posted to when a new view is served; signed with "+hookSecret+" of the environment")
 	c.Flags().StringVar(&flags.log, "log", "text", "form of the log on standard error: text or json")
 	c.MarkFlagsMutuallyExclusive("repo", "remote")
@@ -81,7 +82,13 @@ func (a *app) runServe(ctx context.Context, flags serveFlags) error {
 		return &hintError{fmt.Errorf("listen on %s: %w", flags.addr, err), "Is another server running there? Take another address with --addr."}
 	}
 	defer listener.Close()
-	srv := server.New(server.Config{Logger: log, Version: Version()})
+	index, err := openIndex(repo, flags.cache, log)
+	if err != nil {
+		return err
+	}
+	defer index.Close()
+	indexing := newIndexer(index, log)
+	srv := server.New(server.Config{Logger: log, Version: Version(), GraphQL: graphql.Config{Searcher: searcher{index}}})
 	cfg := catalog.Config{Repo: repo, Ref: flags.ref, Model: outside, Prepare: srv.Prepare, Logger: log}
 	if flags.remote != "" {
 		cfg.Fetch = flags.fetch
@@ -90,7 +97,10 @@ func (a *app) runServe(ctx context.Context, flags serveFlags) error {
 	if err != nil {
 		return err
 	}
-	cfg.Published = notifier.Published
+	cfg.Published = func(view *content.View) {
+		indexing.published(view)
+		notifier.Published(view)
+	}
 	cat, err := catalog.Open(ctx, cfg)
 	if err != nil {
 		return explain(err)
@@ -102,6 +112,7 @@ func (a *app) runServe(ctx context.Context, flags serveFlags) error {
 	a.greet(cat.Current(), listener.Addr(), flags, repo)
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return cat.Run(ctx) })
+	group.Go(func() error { return indexing.run(ctx) })
 	group.Go(func() error { return srv.Serve(ctx, listener, handler) })
 	if flags.onPublish != "" {
 		group.Go(func() error { return notifier.Run(ctx) })
