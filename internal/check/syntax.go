@@ -2,6 +2,7 @@ package check
 
 import (
 	"errors"
+	"strings"
 
 	"github.com/koonti/koonti/internal/content"
 )
@@ -13,13 +14,37 @@ func (f subject) syntax(err error) content.Problem {
 		e = &content.SyntaxError{Fault: content.FaultSyntax}
 	}
 	key := "json/" + string(e.Fault)
-	if e.Fault == content.FaultSyntax && e.Near == "" {
-		key = "json/syntax:end"
+	if e.Fault == content.FaultSyntax {
+		key += slip(f.source, e)
 	}
 	place := spot{e.Pointer, e.Offset, e.Fault != content.FaultTooLarge}
 	return f.problem(key, place, "", args{
 		"near": quoted(e.Near), "limit": number(content.MaxBytes >> 10), "depth": number(content.MaxDepth),
 	})
+}
+
+// slip names the mistakes that people make most, by what stands at the place and
+// before it; "" for any other.
+func slip(source string, e *content.SyntaxError) string {
+	before := strings.TrimRight(source[:min(e.Offset, len(source))], " \t\r\n")
+	after := strings.TrimLeft(source[min(e.Offset+len(e.Near), len(source)):], " \t\r\n")
+	last := byte(0)
+	if before != "" {
+		last = before[len(before)-1]
+	}
+	switch {
+	case e.Near == "":
+		return ":end"
+	case e.Near == "\n" || e.Near == "\r":
+		return ":newline"
+	case e.Near == "," && strings.HasPrefix(after, "}"), e.Near == "," && strings.HasPrefix(after, "]"):
+		return ":extra-comma"
+	case !strings.ContainsAny(e.Near, `"{[0123456789`):
+		return ""
+	case strings.IndexByte(`"}]`, last) >= 0, strings.IndexByte(`0123456789el`, last) >= 0 && len(before) < e.Offset:
+		return ":comma"
+	}
+	return ""
 }
 
 // TooLarge is the problem of a record whose file is over content.MaxBytes and
