@@ -51,6 +51,28 @@ func newMetrics(version string) *metrics {
 	return m
 }
 
+// watch adds what is asked of the catalog when the metrics are read.
+func (m *metrics) watch(c Catalog) error {
+	gauge := func(name, help string, holds func() bool) prometheus.Collector {
+		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 {
+			if holds() {
+				return 1
+			}
+			return 0
+		})
+	}
+	for _, collector := range []prometheus.Collector{
+		gauge("koonti_held_back", "1 while changes are not served; /readyz says why.", func() bool { return !c.Status().HeldBack.IsZero() }),
+		gauge("koonti_model_stale", "1 while an older model or schema is in use.", func() bool { return c.Current().ModelStale }),
+		gauge("koonti_remote_failing", "1 while the remote does not answer.", func() bool { return c.Status().FetchError != "" }),
+	} {
+		if err := m.registry.Register(collector); err != nil {
+			return fmt.Errorf("set up metrics: %w", err)
+		}
+	}
+	return nil
+}
+
 func (m *metrics) handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
 }

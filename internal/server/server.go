@@ -93,9 +93,12 @@ func (s *Server) schema(m *content.Model) (*graphql.Schema, error) {
 	return schema, nil
 }
 
-// Handler returns all routes over c.
+// Handler returns all routes over c; it is called once.
 func (s *Server) Handler(c Catalog) (http.Handler, error) {
 	h := &handler{server: s, catalog: c}
+	if err := s.metrics.watch(c); err != nil {
+		return nil, err
+	}
 	compress, err := gzhttp.NewWrapper(gzhttp.MinSize(1024))
 	if err != nil {
 		return nil, fmt.Errorf("set up compression: %w", err)

@@ -372,7 +372,7 @@ func TestOperatorsSeeWhatIsStale(t *testing.T) {
 		t.Errorf("%d %+v", status, ready)
 	}
 	metrics := text(t, s.do("GET", "/metrics", "", nil))
-	for _, want := range []string{"koonti_records 1\n", "koonti_records_stale 1\n", "koonti_problems 1\n", "koonti_views_total 2\n", `koonti_build_info{version="test"} 1`, "koonti_http_request_seconds_count"} {
+	for _, want := range []string{"koonti_records 1\n", "koonti_records_stale 1\n", "koonti_problems 1\n", "koonti_views_total 2\n", "koonti_held_back 0\n", "koonti_model_stale 0\n", "koonti_remote_failing 0\n", `koonti_build_info{version="test"} 1`, "koonti_http_request_seconds_count"} {
 		if !strings.Contains(metrics, want) {
 			t.Errorf("/metrics lacks %s", want)
 		}
