@@ -295,7 +295,7 @@ func TestResponseSaysWhatHTTPNeeds(t *testing.T) {
 		"a wrong field":       {Request{Query: "{ x }"}, Response{Failed: true, Code: CodeValidation, Status: 400}},
 		"a wrong variable":    {Request{Query: "query ($n: Int!) { projects(first: $n) { totalCount } }"}, Response{Failed: true, Code: CodeBadInput, Status: 400}},
 		"a limit":             {Request{Query: "{ " + strings.Repeat("__typename ", 21) + "}"}, Response{Failed: true, Code: CodeTooLarge, Status: 413}},
-		"a mutation by GET":   {Request{Query: "mutation { __typename }", ReadOnly: true}, Response{Failed: true, MutationRefused: true, Code: CodeMethod, Status: 405}},
+		"a mutation by GET":   {Request{Query: "mutation { __typename }", ReadOnly: true}, Response{Failed: true, Code: CodeMethod, Status: 405}},
 		"a subscription":      {Request{Query: "subscription { __typename }"}, Response{Failed: true, Code: CodeValidation, Status: 400}},
 	} {
 		got := s.Do(t.Context(), view, revisionMap{"v1": view}, c.request)

@@ -67,7 +67,7 @@ func (r *request) abort(err error) *Response {
 }
 
 func (r *request) respond(data []byte, errs []*Error) *Response {
-	response := &Response{Executed: true, Revisioned: r.plan.revisioned, Failed: len(errs) > 0, Errors: errs, Status: http.StatusOK}
+	response := &Response{Executed: true, Revisioned: r.plan.revisioned, Pinned: r.plan.pinned(), Failed: len(errs) > 0, Errors: errs, Status: http.StatusOK}
 	b := make([]byte, 0, len(data)+64)
 	b = append(b, '{')
 	if len(errs) > 0 {

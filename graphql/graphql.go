@@ -94,11 +94,12 @@ type Response struct {
 	// Revisioned: the operation reads a revision with `at`, so that Body depends on
 	// more than the key of the view.
 	Revisioned bool
+	// Pinned: all that is read is named by full hashes of commits, so that nothing but
+	// another model changes the answer.
+	Pinned bool
 	// Failed: Body has errors, which are these.
 	Failed bool
 	Errors []*Error
-	// MutationRefused: it is no query, and the request was ReadOnly.
-	MutationRefused bool
 	// Code is that of the first error, "" where there is none.
 	Code Code
 	// Status is the HTTP status for application/graphql-response+json: 200 where
@@ -177,7 +178,7 @@ func (s *Schema) refuse(errs ...*Error) *Response {
 	body := append(appendErrors([]byte(`{"errors":`), errs), '}')
 	code := errs[0].Code
 	return &Response{
-		Body: body, Failed: true, Errors: errs, Code: code, Status: rowOf(code).status, MutationRefused: code == CodeMethod,
+		Body: body, Failed: true, Errors: errs, Code: code, Status: rowOf(code).status,
 	}
 }
 

@@ -1,6 +1,8 @@
 package graphql
 
 import (
+	"strings"
+
 	"github.com/graphql-go/graphql/language/ast"
 
 	"github.com/koonti/koonti/internal/content"
@@ -80,6 +82,26 @@ func (s *Schema) plan(d *document, op *operation, variables values) (*plan, []*E
 	}
 	p.revisioned = len(p.revisions) > 0
 	return p.plan, p.errs
+}
+
+// pinned reports whether all that is read is named by full hashes of commits, so that
+// nothing but another model changes the answer.
+func (p *plan) pinned() bool {
+	found := false
+	for _, f := range p.root.fields {
+		if f.def.name == "__typename" {
+			continue
+		}
+		if f.bound == nil || !fullHash(f.bound.at) {
+			return false
+		}
+		found = true
+	}
+	return found
+}
+
+func fullHash(revision string) bool {
+	return len(revision) == 40 && strings.Trim(revision, "0123456789abcdef") == ""
 }
 
 func (s *Schema) defaultLanguage() content.Language {

@@ -40,7 +40,17 @@ type answerKey struct {
 type answer struct {
 	body []byte
 	etag string
+	// lasting: it is of commits named by their hashes, and may be kept unasked.
+	lasting bool
 }
+
+// How long caches may keep an answer. What is served now is asked for anew each
+// time, and sent only where its ETag is another; what is of a commit stays, but for a
+// change of the types.
+const (
+	cacheNow     = "public, no-cache"
+	cacheLasting = "public, max-age=604800"
+)
 
 // requestError is a request that is no GraphQL request at all; it is answered with
 // its status whatever media type was asked for.
@@ -107,7 +117,7 @@ func (h *handler) answer(w http.ResponseWriter, r *http.Request, media string, r
 	if r.Context().Err() != nil {
 		return r.Context().Err()
 	}
-	done := &answer{response.Body, etagOf(response.Body)}
+	done := &answer{response.Body, etagOf(response.Body), response.Pinned && !response.Failed}
 	if response.Executed && !response.Revisioned && !response.Failed && len(response.Body) <= largestKept {
 		h.server.answers.Add(key, done)
 	}
@@ -150,7 +160,10 @@ func (h *handler) write(w http.ResponseWriter, r *http.Request, media string, st
 		return ignoreGone(err)
 	}
 	header.Set("ETag", a.etag)
-	header.Set("Cache-Control", "no-cache")
+	header.Set("Cache-Control", cacheNow)
+	if a.lasting {
+		header.Set("Cache-Control", cacheLasting)
+	}
 	if matches(r.Header.Get("If-None-Match"), a.etag) {
 		w.WriteHeader(http.StatusNotModified)
 		return nil

@@ -277,6 +277,23 @@ func TestARevisionAskedForTwiceIsReadTwice(t *testing.T) {
 	}
 }
 
+func TestWhatIsOfACommitMayBeKept(t *testing.T) {
+	s := newSite(t)
+	hash := s.git("rev-parse", "HEAD")
+	for query, want := range map[string]string{
+		`{ thing(id: "one") { name } }`:                                                                     cacheNow,
+		`{ thing(id: "one", at: "main") { name } }`:                                                         cacheNow,
+		`{ thing(id: "one", at: "` + hash + `") { name } }`:                                                 cacheLasting,
+		`{ __typename now: thing(id: "one") { name } then: thing(id: "one", at: "` + hash + `") { name } }`: cacheNow,
+		`{ __typename }`: cacheNow,
+	} {
+		r := s.do("GET", "/graphql?query="+url.QueryEscape(query), "", nil)
+		if got := r.Header.Get("Cache-Control"); got != want || r.Header.Get("ETag") == "" {
+			t.Errorf("%s: %s, want %s", query, got, want)
+		}
+	}
+}
+
 func TestAnswersAreCompressedForThoseWhoAccept(t *testing.T) {
 	s := newSite(t)
 	plain := s.do("GET", "/schema.graphql", "", nil)
