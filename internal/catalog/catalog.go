@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -287,7 +288,27 @@ func (c *Catalog) served(ctx context.Context) (string, gitrepo.Hash, error) {
 			return "", "", err
 		}
 	}
-	return "", "", fmt.Errorf("there is no branch or tag %q: %w", c.cfg.Ref, content.ErrNotFound)
+	return "", "", public{fmt.Errorf("there is no branch or tag %q%s", c.cfg.Ref, c.refNames(ctx)), content.ErrNotFound}
+}
+
+// namedRefs bounds how many refs a message names.
+const namedRefs = 10
+
+// refNames says which branches and tags there are.
+func (c *Catalog) refNames(ctx context.Context) string {
+	refs, err := c.repo.Refs(ctx)
+	if err != nil || len(refs) == 0 {
+		return ""
+	}
+	var names []string
+	for _, ref := range refs[:min(len(refs), namedRefs)] {
+		name := strings.TrimPrefix(strings.TrimPrefix(ref.Name, "refs/heads/"), "refs/tags/")
+		names = append(names, name)
+	}
+	if len(refs) > namedRefs {
+		names = append(names, "...")
+	}
+	return "; there are " + strings.Join(names, ", ")
 }
 
 func (c *Catalog) publish(view *content.View, started time.Time) bool {

@@ -77,15 +77,21 @@ func publicError(err error) error {
 		{gitrepo.ErrTooLarge, content.ErrTooLarge},
 	} {
 		if errors.Is(err, pair.from) {
-			return fmt.Errorf("%w: %w", err, pair.to)
+			return public{err, pair.to}
 		}
 	}
 	var revision *gitrepo.RevisionError
 	if errors.As(err, &revision) {
-		return fmt.Errorf("%w: %w", err, content.ErrInvalid)
+		return public{err, content.ErrInvalid}
 	}
 	return err
 }
+
+// public is an error with a sentinel of the core that its text does not repeat.
+type public struct{ err, sentinel error }
+
+func (e public) Error() string   { return e.err.Error() }
+func (e public) Unwrap() []error { return []error{e.err, e.sentinel} }
 
 // Read returns the bytes of a file of the view: an attachment, or a record as it is
 // served. The error wraps content.ErrNotFound where the view has no such file,

@@ -14,8 +14,6 @@ import (
 
 // Status is how the catalog is doing, for readiness and metrics.
 type Status struct {
-	// Checked is when all was last looked at and found, or made, up to date.
-	Checked time.Time
 	// HeldBack is since when changes wait to be served, zero for none; Reason says
 	// what for.
 	HeldBack time.Time
@@ -41,7 +39,7 @@ func (c *Catalog) setStatus(change func(*Status)) {
 
 func (c *Catalog) succeeded() {
 	held := c.Status().HeldBack
-	c.setStatus(func(s *Status) { s.Checked, s.HeldBack, s.Reason = c.cfg.Now(), time.Time{}, "" })
+	c.setStatus(func(s *Status) { s.HeldBack, s.Reason = time.Time{}, "" })
 	if !held.IsZero() {
 		c.cfg.Logger.Info("no longer held back", "took", c.cfg.Now().Sub(held))
 	}
@@ -75,12 +73,13 @@ func (c *Catalog) holdBack(reason string, problems []content.Problem) {
 	if c.cfg.Now().Sub(c.Status().HeldBack) < toldAfter && !slices.ContainsFunc(problems, func(p content.Problem) bool { return p.Line > 0 }) {
 		return
 	}
-	view := *c.built
-	view.Problems = content.SortProblems(append(slices.Clone(view.Problems), problems...))
-	view.Key += " held back: " + problemsKey(problems)
-	if c.current.Load().Key != view.Key {
-		c.current.Store(&view)
+	key := c.built.Key + " held back: " + problemsKey(problems)
+	if c.current.Load().Key == key {
+		return
 	}
+	view := *c.built
+	view.Key, view.Problems = key, content.SortProblems(append(slices.Clone(view.Problems), problems...))
+	c.current.Store(&view)
 }
 
 // logged bounds how many problems of one view are logged one by one.

@@ -175,11 +175,15 @@ func (a *app) runFormat(ctx context.Context, paths []string, checkOnly bool) err
 	if err != nil {
 		return err
 	}
-	differs := false
+	differs, found := false, len(paths) == 0
 	for _, c := range report.Model.Collections {
 		for r := range report.Snapshot.Set(c.Name).All() {
+			if !wanted(r.Path) {
+				continue
+			}
+			found = true
 			text := content.Format(r.Root, c.Root, report.Model.Languages)
-			if !wanted(r.Path) || text == r.Source {
+			if text == r.Source {
 				continue
 			}
 			fmt.Fprintln(a.Out, r.Path)
@@ -194,11 +198,15 @@ func (a *app) runFormat(ctx context.Context, paths []string, checkOnly bool) err
 	}
 	for _, path := range unreadable(report) {
 		if wanted(path) {
+			found = true
 			fmt.Fprintf(a.Err, "%s is no strict JSON and was left as it is; see 'koonti check %s'\n", path, path)
 			differs = true
 		}
 	}
-	if differs {
+	switch {
+	case !found:
+		return fmt.Errorf("there is no record at %s; only records are formatted", strings.Join(paths, ", "))
+	case differs:
 		return errProblems
 	}
 	return nil

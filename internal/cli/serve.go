@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -78,8 +79,11 @@ func (a *app) runServe(ctx context.Context, flags serveFlags) error {
 		return err
 	}
 	listener, err := net.Listen("tcp", flags.addr)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return &hintError{fmt.Errorf("the address %s is taken", flags.addr), "Is another server running there? Take another one with --addr."}
+	}
 	if err != nil {
-		return &hintError{fmt.Errorf("listen on %s: %w", flags.addr, err), "Is another server running there? Take another address with --addr."}
+		return &hintError{fmt.Errorf("listen on %s: %w", flags.addr, err), "Give --addr as host and port, for example 127.0.0.1:8080."}
 	}
 	defer listener.Close()
 	index, err := openIndex(repo, flags.cache, log)
@@ -190,7 +194,7 @@ func (a *app) greet(view *content.View, addr net.Addr, flags serveFlags, repo *g
 	fmt.Fprintf(a.Out, "Koonti serves %d records of %s\n\n", view.Snapshot.Count(), what)
 	fmt.Fprintf(a.Out, "  begin here   %s/\n  GraphQL      %s/graphql\n  types        %s/schema.graphql\n  readiness    %s/readyz\n\n", url, url, url, url)
 	if n := len(view.Problems); n > 0 {
-		fmt.Fprintf(a.Out, "The content has %d problems; 'koonti check' shows them.\n", n)
+		fmt.Fprintf(a.Out, "Problems of the content: %d; 'koonti check' shows them.\n", n)
 	}
 	fmt.Fprintln(a.Out, "Stop with Ctrl-C.")
 }

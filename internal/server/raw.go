@@ -230,7 +230,7 @@ td.n { text-align: right; font-variant-numeric: tabular-nums; } a { color: #0040
 <h1>Koonti</h1>
 <p>Serving {{.Snapshot.Count}} records{{with .Ref}} of <code>{{.}}</code>{{end}}{{with .Commit}} at commit <code>{{short .}}</code>{{end}}.
 {{if .ModelStale}}The model as it is now cannot be used; an older one is in use. {{end -}}
-{{with .Problems}}<a href="/graphql?query=%7Bproblems%7Bpath%20line%20column%20message%7D%7D">{{len .}} problems</a> of the content are known.{{else}}No problems are known.{{end}}</p>
+{{with .Problems}}<a href="/graphql?query=%7Bproblems%7Bpath%20line%20column%20message%7D%7D">{{len .}} {{if eq (len .) 1}}problem{{else}}problems{{end}}</a> of the content known.{{else}}No problems are known.{{end}}</p>
 <h2>Ask</h2>
 <ul>
 <li>GraphQL: <code>POST /graphql</code>, or <code>GET /graphql?query={…}</code>; its types: <a href="/schema.graphql">/schema.graphql</a></li>
