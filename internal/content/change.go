@@ -256,5 +256,11 @@ type Rewrite struct {
 	Noticed time.Time
 }
 
-// Key names a change for good, whatever else is known: what cursors hold.
-func (c *Change) Key() string { return string(c.Commit) + " " + c.Path }
+// Key names a change for good, whatever else is known: what cursors hold. It begins
+// with the commit.
+func (c *Change) Key() string {
+	return string(c.Commit) + " " + string(c.Kind) + " " + string(c.Before) + " " + c.Path
+}
+
+// Key names an occurrence for good.
+func (o *Occurrence) Key() string { return o.From.Key() + " " + string(o.Field) }

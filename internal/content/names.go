@@ -34,12 +34,13 @@ var reservedTypes = words(`String Int Float Boolean ID Long Date DateTime URI Em
 	StringFilter IntFilter LongFilter FloatFilter BooleanFilter DateFilter DateTimeFilter URIFilter EmailFilter IDFilter
 	StringListFilter IntListFilter LongListFilter FloatListFilter BooleanListFilter DateListFilter DateTimeListFilter
 	URIListFilter EmailListFilter IDListFilter JSONFilter JSONListFilter CountFilter
-	Change ChangeConnection ChangeEdge ChangeKind PublicationStep PublicationStepConnection PublicationStepEdge RecordDiff RecordDiffConnection
-	RecordRef FieldChange FieldBlame WordDiff Commit Signature Approval Person IdentitySource PullRequest Problem Rewrite RecordVersion View
+	Change ChangeConnection ChangeEdge ChangeKind ChangeFacetField PublicationStep PublicationStepConnection PublicationStepEdge
+	RecordDiff RecordDiffConnection RecordDiffEdge RecordRef FieldChange FieldBlame WordDiff WordKind Version VersionConnection VersionEdge
+	Occurrence OccurrenceConnection OccurrenceEdge Commit Signature SignatureStatus Approval Person IdentitySource PullRequest Problem Rewrite View
 	Proposal ProposalConnection ProposalState Check Review Comment Conflict SearchResult SearchConnection SearchHit Highlight`)
 
 // reservedRoots are the root fields of the engine.
-var reservedRoots = words(`record model problems search changes publicationSteps diff commit proposals proposal deletedRecords rewrites view node nodes`)
+var reservedRoots = words(`record model problems search changes publicationSteps diff commit proposals proposal deletedRecords rewrites textHistory view node nodes`)
 
 var (
 	collectionSuffixes = []string{"", "Connection", "Edge", "Filter", "ListFilter", "Order", "OrderField", "FacetField"}

@@ -200,3 +200,70 @@ func BenchmarkClean(b *testing.B) {
 		})
 	}
 }
+
+// edited is a history of n commits, each of which edits one of 5,000 files that
+// lie in folders of so many, packed.
+func edited(b *testing.B, n, perFolder int) *git {
+	const files = 5000
+	g := newGit(b)
+	var s strings.Builder
+	write := func(i, version int) {
+		text := strings.Repeat(fmt.Sprintf("{\"record\": %d}\n", i), 20) + fmt.Sprint(version)
+		fmt.Fprintf(&s, "M 644 inline records/c%03d/%06d-name-of-it.json\ndata %d\n%s\n", i/perFolder, i, len(text), text)
+	}
+	for version := range n {
+		fmt.Fprintf(&s, "commit refs/heads/main\ncommitter Eero <eero@example.org> %d +0200\ndata 4\nedit\n", 1600000000+60*version)
+		for i := range files {
+			if version == 0 || i == version*7919%files {
+				write(i, version)
+			}
+		}
+	}
+	g.feed(s.String(), "fast-import", "--quiet")
+	g.run("repack", "-a", "-d", "-f", "-q")
+	return g
+}
+
+// BenchmarkCompare finds what each commit changed; vs-git is the time of git log
+// --raw, start of the process included, over ours: more is better.
+func BenchmarkCompare(b *testing.B) {
+	const commits = 2000
+	for _, perFolder := range []int{50, 1000} {
+		b.Run(fmt.Sprintf("commits=%d/folders-of=%d", commits, perFolder), func(b *testing.B) {
+			g := edited(b, commits, perFolder)
+			head := g.hash("main")
+			var ours, gits time.Duration
+			b.ReportAllocs()
+			for b.Loop() {
+				started := time.Now()
+				r := must(Open(g.dir, Config{}))
+				got := changesOf(b, r, head)
+				r.Close()
+				ours += time.Since(started)
+				b.StopTimer()
+				started = time.Now()
+				out := g.run("log", "--raw", "--no-abbrev", "--format=%H %an %ae %ct %s", "--root", "main")
+				gits += time.Since(started)
+				if want := strings.Count(out, "\n:"); got != want {
+					b.Fatalf("%d changes, git %d", got, want)
+				}
+				b.StartTimer()
+			}
+			b.ReportMetric(float64(gits)/float64(ours), "vs-git")
+			b.ReportMetric(commits*float64(b.N)/ours.Seconds(), "commits/s")
+		})
+	}
+}
+
+// changesOf counts the files that commits changed, from a head on down.
+func changesOf(b *testing.B, r *Repo, head Hash) (count int) {
+	next := must(r.Commit(background, head))
+	for c, err := range r.Walk(background, next.Parents, nil) {
+		if err != nil {
+			b.Fatal(err)
+		}
+		count += len(must(r.Compare(background, next.Tree, []Hash{c.Tree}, nil, nil)))
+		next = c
+	}
+	return count + len(must(r.Compare(background, next.Tree, []Hash{""}, nil, nil)))
+}

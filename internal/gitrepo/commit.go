@@ -41,17 +41,30 @@ type Signature struct {
 // Commit reads one commit. ErrNotFound when there is no such object, or when it
 // is not a commit; tags are not followed.
 func (r *Repo) Commit(ctx context.Context, h Hash) (Commit, error) {
-	data, err := r.object(ctx, h, plumbing.CommitObject, maxRebuilt)
+	id, err := h.oid()
 	if err != nil {
 		return Commit{}, fmt.Errorf("read commit %s: %w", h, err)
+	}
+	cut, err := r.shallow()
+	if err != nil {
+		return Commit{}, err
+	}
+	return r.commitAt(ctx, id, cut)
+}
+
+// commitAt reads a commit; cut are those whose parents are not in this clone.
+func (r *Repo) commitAt(ctx context.Context, id oid, cut map[Hash]bool) (Commit, error) {
+	data, err := r.objectAt(ctx, id, plumbing.CommitObject, maxRebuilt)
+	if err != nil {
+		return Commit{}, fmt.Errorf("read commit %s: %w", id, err)
 	}
 	c, err := parseCommit(data)
 	if err != nil {
-		return Commit{}, fmt.Errorf("read commit %s: %w", h, err)
+		return Commit{}, fmt.Errorf("read commit %s: %w", id, err)
 	}
-	c.Hash = h
-	c.Boundary, err = r.boundary(h)
-	return c, err
+	c.Hash = fromOID(id)
+	c.Boundary = cut[c.Hash]
+	return c, nil
 }
 
 // object reads an object that must be of a kind.
@@ -61,6 +74,13 @@ func (r *Repo) object(ctx context.Context, h Hash, kind plumbing.ObjectType, lim
 	}
 	id, err := h.oid()
 	if err != nil {
+		return nil, err
+	}
+	return r.objectAt(ctx, id, kind, limit)
+}
+
+func (r *Repo) objectAt(ctx context.Context, id oid, kind plumbing.ObjectType, limit int64) ([]byte, error) {
+	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	o, err := r.store.read(id, limit)
@@ -211,11 +231,6 @@ type shallowCache struct {
 func (r *Repo) Shallow() bool {
 	cut, err := r.shallow()
 	return err == nil && len(cut) > 0
-}
-
-func (r *Repo) boundary(h Hash) (bool, error) {
-	cut, err := r.shallow()
-	return cut[h], err
 }
 
 func (r *Repo) shallow() (map[Hash]bool, error) {

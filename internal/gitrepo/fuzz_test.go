@@ -195,3 +195,73 @@ func FuzzConfig(f *testing.F) {
 		}
 	})
 }
+
+// Passing over what two trees have in common is the same as stepping over it.
+func FuzzPassEqual(f *testing.F) {
+	hash := strings.Repeat("h", 20)
+	two := "100644 a\x00" + hash + "40000 b\x00" + hash
+	for _, seed := range [][2]string{{"", ""}, {two, two}, {two, two + "100644 c\x00" + hash}, {two + two, two + two}, {two + "1", two + "2"}, {two, "100644 a\x00" + hash}} {
+		f.Add([]byte(seed[0]), []byte(seed[1]))
+	}
+	f.Fuzz(func(t *testing.T, one, other []byte) {
+		var ends [2][2]cursor
+		var errs [2]error
+		for i, pass := range []func(a, b *cursor) error{passEqual, stepEqual} {
+			a, b := &ends[i][0], &ends[i][1]
+			a.rest, b.rest = one, other
+			if errs[i] = errors.Join(a.next(), b.next()); errs[i] == nil {
+				errs[i] = pass(a, b)
+			}
+		}
+		if (errs[0] == nil) != (errs[1] == nil) {
+			t.Fatalf("passed: %v, stepped: %v", errs[0], errs[1])
+		}
+		for side := range 2 {
+			a, b := ends[0][side], ends[1][side]
+			if errs[0] == nil && (!bytes.Equal(a.raw, b.raw) || !bytes.Equal(a.rest, b.rest) || a.mode != b.mode) {
+				t.Errorf("side %d: passed to %q, stepped to %q", side, a.raw, b.raw)
+			}
+		}
+	})
+}
+
+func stepEqual(a, b *cursor) error {
+	for len(a.raw) > 0 && bytes.Equal(a.raw, b.raw) {
+		if err := errors.Join(a.next(), b.next()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// What is not signature is signed, and both together are all of a commit.
+func FuzzSplitSigned(f *testing.F) {
+	for _, seed := range []string{"tree x\ngpgsig a\n b\n\nm", "gpgsig-sha256 a\n b\ngpgsig c\n", " a\ngpgsig", "\ngpgsig x\n", "gpgsig ", ""} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		payload, signature := splitSigned(data)
+		if !bytes.Contains(data, []byte("gpgsig")) && (!bytes.Equal(payload, data) || signature != "") {
+			t.Errorf("%q is parted in %q and %q", data, payload, signature)
+		}
+		again, more := splitSigned(payload)
+		if signature != "" && len(again) > len(payload) || len(payload)+len(signature) > len(data) {
+			t.Errorf("%q is parted in %q and %q, then %q and %q", data, payload, signature, again, more)
+		}
+	})
+}
+
+func FuzzMailmap(f *testing.F) {
+	for _, seed := range []string{"A <a@x> b <c@x>", "<a@x> <b@x>\nA <b@x>", "# <a>\n<", "A <> <a@x>", "\xff <b@x>"} {
+		f.Add(seed, "b", "b@x")
+	}
+	f.Fuzz(func(t *testing.T, text, name, email string) {
+		properName, properEmail := ParseMailmap(text).Person(name, email)
+		if !strings.Contains(text, "<") && (properName != name || properEmail != email) {
+			t.Errorf("%q makes %q <%q> of %q <%q>", text, properName, properEmail, name, email)
+		}
+		if utf8.ValidString(name+email) && !utf8.ValidString(properName+properEmail) {
+			t.Errorf("not UTF-8: %q <%q>", properName, properEmail)
+		}
+	})
+}

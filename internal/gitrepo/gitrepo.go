@@ -49,8 +49,8 @@ var (
 	ErrAmbiguous = errors.New("ambiguous")
 	// ErrNotExposed: a ref outside the exposed prefixes, whether it exists or not.
 	ErrNotExposed = errors.New("not exposed")
-	// ErrTooLarge: a blob over Config.MaxBlob, or an object that can only be
-	// rebuilt from one that is too large to hold.
+	// ErrTooLarge: a blob over Config.MaxBlob, an object that can only be rebuilt
+	// from one that is too large to hold, or folders nested too deep.
 	ErrTooLarge = errors.New("too large")
 	// ErrUnsupported: a repository format or an operation that is not served.
 	ErrUnsupported = errors.New("unsupported")
@@ -58,6 +58,8 @@ var (
 	ErrShallow = errors.New("the clone is shallow")
 	// ErrNotRepository: no Git repository there.
 	ErrNotRepository = errors.New("not a git repository")
+	// ErrChanged: a ref is not what it was when its change was decided on.
+	ErrChanged = errors.New("changed by another process")
 	// ErrCorrupt: bytes that are not what Git writes in that place.
 	ErrCorrupt = errors.New("corrupt")
 )

@@ -174,7 +174,7 @@ func TestWriteRefs(t *testing.T) {
 	r := g.open()
 	one, two := must(first.oid()), must(second.oid())
 
-	if err := r.setRef(background, "refs/heads/a/b/c", two, one); !errors.Is(err, errChanged) {
+	if err := r.setRef(background, "refs/heads/a/b/c", two, one); !errors.Is(err, ErrChanged) {
 		t.Errorf("written over another's change: %v", err)
 	}
 	if err := r.setRef(background, "refs/heads/a/b/c", one, two); err != nil {

@@ -14,9 +14,6 @@ import (
 // lockPatience is how long another writer's lock is waited for.
 const lockPatience = 2 * time.Second
 
-// errChanged says that a ref is not what it was when its change was decided on.
-var errChanged = errors.New("changed by another process")
-
 // setRef makes a ref name an object, if it is still what it was: the zero hash
 // when it must not be there.
 func (r *Repo) setRef(ctx context.Context, name string, was, id oid) error {
@@ -25,14 +22,7 @@ func (r *Repo) setRef(ctx context.Context, name string, was, id oid) error {
 		return fmt.Errorf("write ref %s: %w", name, err)
 	}
 	err := replaceFile(ctx, path, func() (string, error) {
-		_, now, err := r.follow(name)
-		if err != nil && !errors.Is(err, ErrNotFound) {
-			return "", err
-		}
-		if now != was {
-			return "", errChanged
-		}
-		return id.String() + "\n", nil
+		return id.String() + "\n", r.still(name, was)
 	})
 	if err != nil {
 		return fmt.Errorf("write ref %s: %w", name, err)
@@ -66,9 +56,33 @@ func removeEmpty(dir string) error {
 	return os.Remove(dir)
 }
 
+// still tells by ErrChanged whether a ref is not what it was.
+func (r *Repo) still(name string, was oid) error {
+	_, now, err := r.follow(name)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return err
+	}
+	if now != was {
+		return ErrChanged
+	}
+	return nil
+}
+
 // deleteRef removes a ref: from packed-refs first, lest it come back. Folders
 // that it leaves empty are removed when a ref is to be where they are.
 func (r *Repo) deleteRef(ctx context.Context, name string) error {
+	err := r.unpackRef(ctx, name)
+	if err == nil {
+		err = os.Remove(r.refPath(name))
+	}
+	if err != nil && !missing(err) {
+		return fmt.Errorf("delete ref %s: %w", name, err)
+	}
+	return nil
+}
+
+// unpackRef takes a ref out of packed-refs.
+func (r *Repo) unpackRef(ctx context.Context, name string) error {
 	packed := filepath.Join(r.commonDir, "packed-refs")
 	err := replaceFile(ctx, packed, func() (string, error) {
 		data, err := os.ReadFile(packed)
@@ -81,13 +95,10 @@ func (r *Repo) deleteRef(ctx context.Context, name string) error {
 		}
 		return text, nil
 	})
-	if err == nil || errors.Is(err, errUnchanged) {
-		err = os.Remove(r.refPath(name))
+	if errors.Is(err, errUnchanged) {
+		return nil
 	}
-	if err != nil && !missing(err) {
-		return fmt.Errorf("delete ref %s: %w", name, err)
-	}
-	return nil
+	return err
 }
 
 // withoutRef is packed-refs without a ref, and without the line on the tag's commit.

@@ -1,6 +1,7 @@
 package gitrepo
 
 import (
+	"bytes"
 	"context"
 	"encoding/hex"
 	"fmt"
@@ -64,10 +65,10 @@ func (r *Repo) Tree(ctx context.Context, h Hash) ([]Entry, error) {
 
 // rawEntry is an entry as stored: octal mode, a space, name, a zero byte, and
 // the twenty bytes of the hash.
-type rawEntry[T string | []byte] struct{ mode, name, hash T }
+type rawEntry struct{ mode, name, hash []byte }
 
 // cutEntry takes the first entry off a tree.
-func cutEntry[T string | []byte](data T) (e rawEntry[T], rest T, ok bool) {
+func cutEntry(data []byte) (e rawEntry, rest []byte, ok bool) {
 	space := 0
 	for space < len(data) && '0' <= data[space] && data[space] <= '7' {
 		space++
@@ -75,28 +76,28 @@ func cutEntry[T string | []byte](data T) (e rawEntry[T], rest T, ok bool) {
 	if space == 0 || space == len(data) || data[space] != ' ' {
 		return e, data, false
 	}
-	end := space + 1
-	for end < len(data) && data[end] != 0 && data[end] != '/' {
-		end++
-	}
+	name := data[space+1:]
+	end := bytes.IndexByte(name, 0)
 	after := end + 1 + len(oid{})
-	if end == space+1 || after > len(data) || data[end] != 0 {
+	if end <= 0 || after > len(name) || bytes.IndexByte(name[:end], '/') >= 0 {
 		return e, data, false
 	}
-	return rawEntry[T]{data[:space], data[space+1 : end], data[end+1 : after]}, data[after:], true
+	return rawEntry{data[:space], name[:end], name[end+1 : after]}, name[after:], true
 }
 
 // parseTree reads all entries. All names, and all hashes, share one string each.
 func parseTree(data []byte) ([]Entry, error) {
 	entries := make([]Entry, 0, len(data)/32+1)
 	hashes := make([]byte, 0, len(data)*2)
-	for rest := string(data); rest != ""; {
+	text := string(data)
+	for rest := data; len(rest) > 0; {
 		e, after, ok := cutEntry(rest)
 		if !ok {
 			return nil, fmt.Errorf("%w: entry %d of the tree", ErrCorrupt, len(entries)+1)
 		}
-		entries = append(entries, Entry{Name: e.name, Mode: parseMode(e.mode)})
-		hashes = hex.AppendEncode(hashes, []byte(e.hash))
+		start := len(data) - len(rest) + len(e.mode) + 1
+		entries = append(entries, Entry{Name: text[start : start+len(e.name)], Mode: modeOf(e.mode)})
+		hashes = hex.AppendEncode(hashes, e.hash)
 		rest = after
 	}
 	all := string(hashes)
@@ -104,6 +105,17 @@ func parseTree(data []byte) ([]Entry, error) {
 		entries[i].Hash = Hash(all[40*i : 40*(i+1)])
 	}
 	return entries, nil
+}
+
+// modeOf is parseMode, quick for what is common.
+func modeOf(octal []byte) Mode {
+	switch string(octal) {
+	case "100644":
+		return File
+	case "40000":
+		return Folder
+	}
+	return parseMode(string(octal))
 }
 
 // parseMode reads the octal mode by its type bits, as Git does: what is
@@ -159,7 +171,7 @@ func findEntry(data []byte, name string) (Entry, bool) {
 			return Entry{}, false
 		}
 		if string(e.name) == name {
-			return Entry{name, parseMode(string(e.mode)), Hash(hex.EncodeToString(e.hash))}, true
+			return Entry{name, modeOf(e.mode), Hash(hex.EncodeToString(e.hash))}, true
 		}
 		data = rest
 	}
