@@ -140,7 +140,7 @@ func (b *builder) recordFields() []*fieldDef {
 		name: "problems", typ: nonNull(listOfNonNull(of(b.problem()))), place: place{kind: recordProblems},
 		description: "What is wrong with the record's file as it is now.",
 	}
-	return []*fieldDef{
+	return append([]*fieldDef{
 		plain(recordKey, "key", "ID", "What a normalised cache should use: unique over collection, id, content, the revision where `at` names one, and the language where it is not the first."),
 		plain(recordID, "id", "ID", "Identifies the record inside its collection: the `{id}` in its path."),
 		plain(recordCollection, "collection", "String", "The collection, as the model names it."),
@@ -152,7 +152,7 @@ func (b *builder) recordFields() []*fieldDef {
 		plain(recordUncommitted, "uncommitted", "Boolean", "Whether the document differs from what the commit holds."),
 		plain(recordRevision, "revision", "String", "The full hash of the commit that the document was read from; empty before the first commit."),
 		problems,
-	}
+	}, b.pastFields()...)
 }
 
 // objectFields adds the properties of an object shape.
@@ -337,7 +337,7 @@ func (b *builder) roots() {
 			b.query.fields = append(b.query.fields, &fieldDef{
 				name: c.Singular, typ: of(t.object), place: place{kind: rootRecord, collection: c},
 				args:        []*inputDef{b.idArg(), b.atArg(), b.inheritedArg()},
-				description: "The record of " + string(c.Name) + " that has this id; null where there is none.",
+				description: "The record of " + string(c.Name) + " that has this id; null where there is none. One that has another name now is answered as it last was under this one (see `movedTo`).",
 			})
 		}
 		if c.Plural != "" {
@@ -356,7 +356,7 @@ func (b *builder) roots() {
 				{name: "collection", typ: nonNull(of(b.scalar("String"))), description: "The collection, as the model names it."},
 				b.idArg(), b.atArg(), b.inheritedArg(),
 			},
-			description: "One record of any collection; null where there is none.",
+			description: "One record of any collection; null where there is none. One that has another name now is answered as it last was under this one (see `movedTo`).",
 		},
 		&fieldDef{
 			name: "model", typ: nonNull(of(b.modelType())), place: place{kind: rootModel}, args: []*inputDef{b.inheritedArg()},
@@ -370,6 +370,7 @@ func (b *builder) roots() {
 			name: "view", typ: nonNull(of(b.view())), place: place{kind: rootView}, args: []*inputDef{b.atArg()},
 			description: "What is being read: which commit, since when.",
 		})
+	b.query.fields = append(b.query.fields, b.pastRoots()...)
 }
 
 func (b *builder) idArg() *inputDef {

@@ -19,6 +19,7 @@ var (
 	textShape    = &content.Shape{Kind: content.ShapeString}
 	booleanShape = &content.Shape{Kind: content.ShapeBoolean}
 	countShape   = &content.Shape{Kind: content.ShapeLong}
+	timeShape    = &content.Shape{Kind: content.ShapeDateTime}
 )
 
 // tester compiles filters of values of one shape, and of lists of them.

@@ -150,6 +150,7 @@ func TestErrorsSayWhatTheyAre(t *testing.T) {
 func TestLimits(t *testing.T) {
 	model, files := digestModel(t)
 	view := newView(t, model, files, "")
+	_, told := past(t)
 	rep := strings.Repeat
 	for name, c := range map[string]struct {
 		limits          Limits
@@ -175,15 +176,22 @@ func TestLimits(t *testing.T) {
 		"cost of search": {Limits{Cost: 1500}, `{ projects(search: "a") { totalCount } }`, `{ projects(search: "a") { totalCount } search(query: "a") { totalCount } }`, "more than 1500 values"},
 		"cost of highlights": {Limits{Cost: 2000}, `{ search(query: "a", first: 10) { edges { highlights { text } } } }`,
 			`{ search(query: "a", first: 20) { edges { highlights { text } } } }`, "more than 2000 values"},
-		"conditions":   {Limits{Conditions: 3}, "{ projects(where: {name: {eq: \"a\"}}) { totalCount } }", "{ projects(where: {name: {eq: \"a\", ne: \"b\"}, id: {eq: \"x\"}}) { totalCount } }", "5 conditions; the limit is 3"},
-		"orders":       {Limits{Orders: 1}, "{ projects(orderBy: {field: NAME}) { totalCount } }", "{ projects(orderBy: [{field: NAME}, {field: ID}]) { totalCount } }", "2 orders; the limit is 1"},
-		"page size":    {Limits{MaxPageSize: 30}, "{ projects(first: 30) { totalCount } }", "{ projects(last: 31) { totalCount } }", "the limit is 30"},
-		"answer bytes": {Limits{AnswerBytes: 200}, "{ project(id: \"alfa\") { name } }", "{ project(id: \"alfa\") { document d: document valid } }", "more than 200 bytes"},
+		"cost of histories": {Limits{Cost: 3000}, `{ projects(first: 10) { nodes { history(first: 2) { nodes { kind } } } } }`,
+			`{ projects(first: 10) { nodes { history { nodes { fields { field } } } } } }`, "more than 3000 values"},
+		"cost of counting changes": {Limits{Cost: 400}, `{ changes(first: 1) { totalCount } }`, `{ changes(first: 1) { totalCount facets(field: KIND) { value } } }`, "more than 400 values"},
+		"cost of differences":      {Limits{Cost: 1500}, `{ diff(from: "v1") { totalCount } }`, `{ diff(from: "v1") { totalCount } b: diff(from: "v1") { totalCount } }`, "more than 1500 values"},
+		"searches in the past":     {Limits{Searches: 1}, `{ textHistory(contains: "a") { nodes { value } } }`, `{ textHistory(contains: "a") { nodes { value } } search(query: "a") { totalCount } }`, "more than 1 times"},
+		"author":                   {Limits{SearchText: 3}, `{ changes(author: " åäö ") { totalCount } }`, `{ changes(author: "åäöå") { totalCount } }`, "\"author\" has 4 characters; the limit is 3"},
+		"revisions of differences": {Limits{Revisions: 2}, `{ diff(from: "v1", to: "v2") { totalCount } }`, `{ diff(from: "v1", to: "v2") { totalCount } commit(revision: "v3") { hash } }`, "reads 3 revisions; the limit is 2"},
+		"conditions":               {Limits{Conditions: 3}, "{ projects(where: {name: {eq: \"a\"}}) { totalCount } }", "{ projects(where: {name: {eq: \"a\", ne: \"b\"}, id: {eq: \"x\"}}) { totalCount } }", "5 conditions; the limit is 3"},
+		"orders":                   {Limits{Orders: 1}, "{ projects(orderBy: {field: NAME}) { totalCount } }", "{ projects(orderBy: [{field: NAME}, {field: ID}]) { totalCount } }", "2 orders; the limit is 1"},
+		"page size":                {Limits{MaxPageSize: 30}, "{ projects(first: 30) { totalCount } }", "{ projects(last: 31) { totalCount } }", "the limit is 30"},
+		"answer bytes":             {Limits{AnswerBytes: 200}, "{ project(id: \"alfa\") { name } }", "{ project(id: \"alfa\") { document d: document valid } }", "more than 200 bytes"},
 		"revisions": {Limits{Revisions: 1}, `{ a: project(id: 1, at: "v1") { id } b: project(id: 2, at: "v1") { id } }`,
 			`{ a: project(id: 1, at: "v1") { id } b: project(id: 2, at: "v2") { id } }`, "reads 2 revisions; the limit is 1"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newSchema(t, model, Config{Limits: c.limits, Searcher: fakeSearch{}})
+			s := newSchema(t, model, Config{Limits: c.limits, Searcher: fakeSearch{}, Histories: told})
 			at := revisionMap{"v1": view, "v2": view}
 			if in := s.Do(t.Context(), view, at, Request{Query: c.inside}); in.Failed {
 				t.Errorf("inside: %s", in.Body)
@@ -385,14 +393,14 @@ func oneView(t *testing.T, response *Response) {
 // FuzzQuery: whatever is asked, the answer is JSON, comes soon, and is no internal
 // error.
 func FuzzQuery(f *testing.F) {
-	fixture := loadFixture(f, "testdata/readme-query.txtar")
-	s := newSchema(f, fixture.model, Config{Searcher: fakeSearch{}, OnInternal: func(error) {}})
+	fixture, histories := past(f)
+	s := newSchema(f, fixture.model, Config{Searcher: fakeSearch{}, Histories: histories, OnInternal: func(error) {}})
 	for _, request := range hostile() {
 		if len(request.Query) < 2000 {
 			f.Add(request.Query, "")
 		}
 	}
-	for _, name := range []string{"order", "filter-relations", "variables", "answer-order", "strings", "record", "introspection-type", "facets", "facets-where", "search", "search-collection", "order-nested"} {
+	for _, name := range []string{"order", "filter-relations", "variables", "answer-order", "strings", "record", "introspection-type", "facets", "facets-where", "search", "search-collection", "order-nested", "history", "last-change", "changes", "steps", "diff", "moved", "text-history", "order-dated"} {
 		seed := loadFixture(f, "testdata/"+name+".txtar")
 		f.Add(seed.files["query.graphql"], seed.files["variables.json"])
 	}

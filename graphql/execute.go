@@ -15,7 +15,11 @@ import (
 
 // execute runs a plan and writes the answer.
 func (s *Schema) execute(ctx context.Context, view *content.View, revisions Revisions, p *plan) *Response {
-	r := &request{Schema: s, plan: p, view: view, revisions: revisions, views: map[string]revision{}, found: map[*listing]*found{}, run: newSieve(ctx, view)}
+	r := &request{
+		Schema: s, plan: p, view: view, revisions: revisions, views: map[string]revision{}, found: map[*listing]*found{}, run: newSieve(ctx, view),
+		histories: memo[*content.View, *history]{}, diffs: memo[[2]*content.View, []content.Change]{}, historical: p.historical,
+		faults: map[string]int{},
+	}
 	if errs := r.fetch(ctx); len(errs) > 0 {
 		return r.respond([]byte("null"), errs)
 	}
@@ -67,7 +71,10 @@ func (r *request) abort(err error) *Response {
 }
 
 func (r *request) respond(data []byte, errs []*Error) *Response {
-	response := &Response{Executed: true, Revisioned: r.plan.revisioned, Pinned: r.plan.pinned(), Failed: len(errs) > 0, Errors: errs, Status: http.StatusOK}
+	response := &Response{
+		Executed: true, Revisioned: r.plan.revisioned || r.historical, Pinned: r.plan.pinned() && !r.historical,
+		Failed: len(errs) > 0, Errors: errs, Status: http.StatusOK,
+	}
 	b := make([]byte, 0, len(data)+64)
 	b = append(b, '{')
 	if len(errs) > 0 {

@@ -20,9 +20,6 @@ type facetField struct {
 	mark  op // opValid, opStale or opUncommitted where there is no route
 }
 
-// facetCost is what a facet counts as in the cost, beside its values.
-const facetCost = 200
-
 // marks are what can be said of any record, as filters name it.
 var recordMarks = []struct {
 	name string
@@ -123,11 +120,12 @@ func (b *builder) facetOrder() *typeDef {
 	return t
 }
 
-// faceting is what one facet is asked for.
+// faceting is what one facet is asked for: field and order of records, by of changes.
 type faceting struct {
 	field *facetField
 	first int
 	order string
+	by    content.ChangeFacet
 }
 
 // faceting checks the arguments of a facet.
@@ -137,16 +135,20 @@ func (p *planner) faceting(f *planField, args map[string]any) *faceting {
 	if order, ok := args["orderBy"].(string); ok {
 		out.order = order
 	}
+	out.first = p.facetSize(f, args)
+	return out
+}
+
+func (p *planner) facetSize(f *planField, args map[string]any) int {
 	first, ok := args["first"].(int64)
 	if !ok {
-		first = int64(p.limits.PageSize)
+		return p.limits.PageSize
 	}
 	if first < 0 || first > int64(p.limits.MaxPageSize) {
 		p.fail(newError(CodeBadInput, "\"first\" is %d; it can be from 0 to %d.", first, p.limits.MaxPageSize), f.nodes[0])
-		first = 0
+		return 0
 	}
-	out.first = int(first)
-	return out
+	return int(first)
 }
 
 // facetEntry is one value of a facet: the source of the fields of a FacetValue.
@@ -163,6 +165,7 @@ type facetEntry struct {
 func readFacets(ctx context.Context, c *call) (any, error) {
 	p, asked := c.source.(*page), c.bound.facet
 	run := newSieve(ctx, p.view)
+	run.history = p.history
 	list := p.facet(run, asked)
 	if run.err != nil {
 		c.stop = run.err

@@ -79,7 +79,7 @@ func TestHostileModelsStaySmall(t *testing.T) {
 	if n := len(types.facets); n != len(recordMarks)+120+maxBeyond {
 		t.Errorf("%d facets", n)
 	}
-	if n := len(types.orders); n != 3+len(recordMarks)+120+maxBeyond {
+	if n := len(types.orders); n != 5+len(recordMarks)+120+maxBeyond {
 		t.Errorf("%d orders", n)
 	}
 }

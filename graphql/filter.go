@@ -3,6 +3,7 @@ package graphql
 import (
 	"context"
 	"strconv"
+	"time"
 
 	"golang.org/x/text/collate"
 
@@ -24,10 +25,12 @@ type valuePredicate func(v *content.Value) bool
 // sieve is the run of a filter over the records of one view. It looks at its
 // context now and then; once that is done, every predicate is false.
 type sieve struct {
-	view  *content.View
-	steps int
-	done  func() error
-	err   error
+	view *content.View
+	// history is nil unless the filter or the order is dated.
+	history *history
+	steps   int
+	done    func() error
+	err     error
 }
 
 func newSieve(ctx context.Context, view *content.View) *sieve {
@@ -48,7 +51,9 @@ type filterCompiler struct {
 	lang content.Language
 	// conditions are counted against the limit.
 	conditions int
-	collator   *collate.Collator
+	// dated: the filter asks when a record was created or changed.
+	dated    bool
+	collator *collate.Collator
 }
 
 // record compiles a filter of records or of objects: all members must hold.
@@ -98,6 +103,10 @@ func (c *filterCompiler) test(m member) predicate {
 		return func(_ *sieve, it subject) bool { return test(textValue(it.record.Path)) }
 	case opValid, opStale, opUncommitted:
 		return c.flag(m)
+	case opCreatedAt, opUpdatedAt:
+		c.dated = true
+		test := c.value(timeShape, m.value.(object))
+		return func(s *sieve, it subject) bool { return test(timeValue(s.history.when(it.record, m.def.test.op))) }
 	case opInverse:
 		return c.inverse(m.def.test.inverse, m.value.(object))
 	}
@@ -143,6 +152,14 @@ func not(p predicate) predicate {
 
 func constant(yes bool) predicate {
 	return func(*sieve, subject) bool { return yes }
+}
+
+// timeValue is nil where t is zero.
+func timeValue(t time.Time) *content.Value {
+	if t.IsZero() {
+		return nil
+	}
+	return textValue(t.Format(time.RFC3339Nano))
 }
 
 func textValue(s string) *content.Value { return &content.Value{Kind: content.String, Text: s} }

@@ -23,7 +23,8 @@ var update = flag.Bool("update", false, "rewrite the answers in testdata")
 
 // fixture is what a txtar archive holds: a model with its schemas, views of
 // records, and a request. A line "base: NAME" in its comment takes in the files of
-// testdata/base/NAME.txtar first.
+// testdata/base/NAME.txtar first. "history.json" is what led to the views (see
+// fakeHistories); a file "hide-emails" keeps addresses back.
 type fixture struct {
 	archive *txtar.Archive
 	files   map[string]string

@@ -91,11 +91,12 @@ type Response struct {
 	// Executed: the request got so far as to be executed, and Body has "data". It is
 	// false where the request was refused: syntax, validation, variables, arguments, limits.
 	Executed bool
-	// Revisioned: the operation reads a revision with `at`, so that Body depends on
-	// more than the key of the view.
+	// Revisioned: the operation reads a revision with `at`, or the past, so that Body
+	// depends on more than the key of the view.
 	Revisioned bool
 	// Pinned: all that is read is named by full hashes of commits, so that nothing but
-	// another model changes the answer.
+	// another model changes the answer. It is false where the past was read, which
+	// depends also on the branch served.
 	Pinned bool
 	// Failed: Body has errors, which are these.
 	Failed bool

@@ -26,7 +26,10 @@ func TestCases(t *testing.T) {
 		t.Run(strings.TrimSuffix(filepath.Base(path), ".txtar"), func(t *testing.T) {
 			f := loadFixture(t, path)
 			var faults []string
-			s := newSchema(t, f.model, Config{Searcher: fakeSearch{}, OnInternal: func(err error) { faults = append(faults, err.Error()) }})
+			s := newSchema(t, f.model, Config{
+				Searcher: fakeSearch{}, Histories: f.histories(t), ShowEmails: f.files["hide-emails"] == "",
+				OnInternal: func(err error) { faults = append(faults, err.Error()) },
+			})
 			if _, ok := f.files["schema.graphql"]; ok {
 				f.golden(t, path, "schema.graphql", s.SDL())
 				readable(t, s.SDL())

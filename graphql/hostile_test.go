@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/koonti/koonti/internal/content"
 )
 
 // hostile are requests that crash or stall a careless server: those that were
@@ -67,6 +69,23 @@ func hostile() map[string]Request {
 		"facets":                          q("{projects{" + aliases(380, "facets(field:PARTICIPANTS_MUNICIPALITY,first:500){value label count share}") + "}}"),
 		"facets in pages":                 q("{projects(first:500){nodes{themes{projects(first:500){facets(field:NAME,first:500){value}}}}}}"),
 		"facets of filters":               q("{projects(where:{and:[" + rep("{round:{eq:EMPTY}}", 140) + "]}){" + aliases(100, "facets(field:ROUND){value}") + "}}"),
+		"histories of histories":          q("{projects(first:500){nodes{history(first:500){nodes{record{record{history(first:500){nodes{fields{field}}}}}}}}}}"),
+		"history back and forth":          q("{changes{nodes{" + rep("record{record{lastChange{publication{changes{", 4) + "kind" + rep("}}}}}", 4) + "}}}"),
+		"steps of changes of steps":       q("{publicationSteps{nodes{" + rep("changes{publication{", 12) + "commit{hash}" + rep("}}", 12) + "}}}"),
+		"blame of everything":             q("{projects(first:500){nodes{blame{change{fields{words{text}}}}}}}"),
+		"facets of histories":             q("{projects(first:500){nodes{history{" + aliases(380, "facets(field:FIELD,first:500){value}") + "}}}}"),
+		"counts of histories":             q("{projects(first:500){nodes{" + aliases(380, "history{totalCount}") + "}}}"),
+		"documents of histories":          q("{changes(first:500){nodes{" + aliases(380, "document") + "}}}"),
+		"differences":                     q("{" + aliases(390, "diff(from:\"v1\",first:500){nodes{fields{before after}}}") + "}"),
+		"searches in the past":            q("{" + aliases(390, "textHistory(contains:\"a\",first:500){nodes{value}}") + "}"),
+		"records that moved":              q("{" + aliases(390, "project(id:\"alpha\"){movedTo{id}}") + "}"),
+		"commits":                         q("{" + aliases(390, "commit(revision:\"c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1\"){message}") + "}"),
+		"times of everything":             q("{projects(first:500){nodes{" + aliases(380, "updatedAt") + "}}}"),
+		"times, back and forth":           q("{themes{nodes{projects(first:500,orderBy:{field:UPDATED_AT}){nodes{themes{projects(orderBy:{field:CREATED_AT}){nodes{id}}}}}}}}"),
+		"a long author":                   q("{changes(author:\"" + rep("å", 30000) + "\"){totalCount}}"),
+		"a long place":                    q("{changes(field:\"" + rep("/~1", 20000) + "\"){totalCount}}"),
+		"many kinds":                      q("{changes(kind:[" + rep("CREATED ", 5000) + "]){totalCount}}"),
+		"a long cursor of changes":        q("{changes(after:\"" + rep("A", 60000) + "\"){totalCount}}"),
 		"searches":                        q("{" + aliases(390, "search(query:\"a\"){totalCount}") + "}"),
 		"a long search":                   q("{search(query:\"" + rep("å ", 20000) + "\"){totalCount}}"),
 		"highlights of everything":        q("{search(query:\"a\",first:500){edges{" + aliases(300, "highlights{html parts}") + "}}}"),
@@ -202,20 +221,21 @@ func numbered(n int, format string) string {
 // without an internal error. The fastest of three counts, since the machine may be
 // busy; under -race everything is some five times slower.
 func TestHostileQueriesAreAnsweredSoon(t *testing.T) {
-	f := loadFixture(t, "testdata/readme-query.txtar")
-	s := newSchema(t, f.model, Config{Searcher: fakeSearch{}})
+	f := loadFixture(t, "testdata/history.txtar")
 	most := 500 * time.Millisecond
 	if raceEnabled {
 		most *= 6
 	}
-	for name, request := range hostile() {
+	soon := func(name string, view *content.View, config Config, request Request) {
 		t.Run(name, func(t *testing.T) {
+			config.Searcher = fakeSearch{}
+			s := newSchema(t, f.model, config)
 			var response *Response
 			took := time.Hour
 			for range 3 {
 				s.documents.Purge()
 				start := time.Now()
-				response = s.Do(context.Background(), f.view, f.at, request)
+				response = s.Do(context.Background(), view, f.at, request)
 				if took = min(took, time.Since(start)); took <= most {
 					break
 				}
@@ -232,5 +252,13 @@ func TestHostileQueriesAreAnsweredSoon(t *testing.T) {
 				t.Errorf("%s", response.Body)
 			}
 		})
+	}
+	for name, request := range hostile() {
+		soon(name, f.view, Config{Histories: f.histories(t)}, request)
+	}
+	// A history that is not ready makes errors of what would be values.
+	many, unready := bigView(t, f.model, 300), &fakeHistories{Unready: "later", reads: map[string]int{}}
+	for _, name := range []string{"times of everything", "histories of histories", "records that moved", "times, back and forth"} {
+		soon(name+", unready", many, Config{Histories: unready}, hostile()[name])
 	}
 }

@@ -9,6 +9,11 @@ type Config struct {
 	FilesURL string
 	// Searcher answers "search"; nil: that is UNAVAILABLE.
 	Searcher Searcher
+	// Histories answers what happened; nil: that is UNAVAILABLE.
+	Histories Histories
+	// ShowEmails hands out people's addresses. Without it they are null, left out of
+	// messages of commits, and cannot be looked for.
+	ShowEmails bool
 	// OnInternal is told of every fault of the server's own: a panic, or an error
 	// that wraps no sentinel of content. It may be called by several goroutines.
 	// Default: nothing is done.
@@ -44,7 +49,7 @@ type Limits struct {
 	Variables int
 	// AnswerBytes of the response: 64 MiB.
 	AnswerBytes int
-	// Errors reported: 20 of each kind.
+	// Errors reported: 20 of each kind, and of each field that may be null.
 	Errors int
 	// Timeout of one request: 10 s.
 	Timeout time.Duration

@@ -10,7 +10,7 @@ import (
 // what is said of it here.
 type orderField struct {
 	name string
-	// own is opID, opTitle or a mark of the record.
+	// own is opID, opTitle, a mark of the record, opCreatedAt or opUpdatedAt.
 	own op
 	// path leads to a value, or to a reference, which counts by the title of its
 	// record. Of several values the smallest counts in ascending order, the greatest in
@@ -33,6 +33,7 @@ func (b *builder) orders(t *recordTypes) {
 	for _, m := range recordMarks {
 		t.orders = append(t.orders, &orderField{name: m.name, own: m.op})
 	}
+	t.orders = append(t.orders, &orderField{name: "CREATED_AT", own: opCreatedAt}, &orderField{name: "UPDATED_AT", own: opUpdatedAt})
 	b.orderPlaces(t)
 	for _, o := range t.orders {
 		t.orderField.values = append(t.orderField.values, enumValue{name: o.name, description: o.describe(), value: o.name})
@@ -107,6 +108,9 @@ func orderName(t *recordTypes, name string) string {
 	}
 	return name
 }
+
+// dated reports whether the history tells the values.
+func (o *orderField) dated() bool { return o.own == opCreatedAt || o.own == opUpdatedAt }
 
 func (o *orderField) describe() string {
 	switch {

@@ -15,6 +15,8 @@ type listing struct {
 	asked  object    // where, before it was compiled
 	loose  map[*facetField]loosened
 	orders []ordering
+	// dated: where or orders ask when a record was created or changed.
+	dated bool
 	// query is what is searched for, nil for nothing; collections are those of a search
 	// over all, empty for all.
 	query       *SearchQuery
@@ -34,6 +36,7 @@ func (p *planner) listing(f *planField, args map[string]any, lang content.Langua
 	if where, ok := args["where"].(object); ok && len(where) > 0 {
 		c := filterCompiler{Schema: p.Schema, lang: lang}
 		l.asked, l.where = where, c.record(where)
+		l.dated = c.dated
 		if c.conditions > p.limits.Conditions {
 			p.fail(tooLarge("\"where\" has %d conditions; the limit is %d.", c.conditions, p.limits.Conditions), f.nodes[0])
 		}
@@ -66,6 +69,7 @@ func (l *listing) order(o object) {
 	}
 	if out.field != nil {
 		out.desc = out.desc || out.field.relevance && !directed
+		l.dated = l.dated || out.field.dated()
 		l.orders = append(l.orders, out)
 	}
 }
@@ -75,15 +79,7 @@ func (p *planner) sizes(l *listing, args map[string]any, fail func(string, ...an
 		name string
 		size *int
 	}{{"first", &l.first}, {"last", &l.last}} {
-		n, ok := args[side.name].(int64)
-		switch {
-		case !ok:
-			continue
-		case n < 0:
-			fail("%q is %d; it cannot be negative.", side.name, n)
-		case n > int64(p.limits.MaxPageSize):
-			fail("%q is %d; the limit is %d. Ask for the next page with \"after\".", side.name, n, p.limits.MaxPageSize)
-		default:
+		if n, ok := args[side.name].(int64); ok && p.sized(side.name, n, fail) {
 			*side.size = int(n)
 		}
 	}
@@ -93,6 +89,19 @@ func (p *planner) sizes(l *listing, args map[string]any, fail func(string, ...an
 	case l.first < 0 && l.last < 0:
 		l.first = p.limits.PageSize
 	}
+}
+
+// sized checks the size of a page.
+func (p *planner) sized(name string, n int64, fail func(string, ...any)) bool {
+	switch {
+	case n < 0:
+		fail("%q is %d; it cannot be negative.", name, n)
+		return false
+	case n > int64(p.limits.MaxPageSize):
+		fail("%q is %d; the limit is %d. Ask for the next page with \"after\".", name, n, p.limits.MaxPageSize)
+		return false
+	}
+	return true
 }
 
 func (l *listing) cursor(name string, args map[string]any, fail func(string, ...any)) *cursor {
@@ -117,6 +126,7 @@ type page struct {
 	*listing
 	schema   *Schema
 	view     *content.View
+	history  *history // nil unless the list is dated
 	among    among
 	found    *found // nil where nothing is searched for
 	list     *ordered
@@ -141,6 +151,11 @@ func (p *page) cursorOf(r *content.Record) string {
 	for _, o := range p.orders {
 		if o.field.relevance {
 			c.raws = append(c.raws, rawKey{floatKey(p.found.scores[r.Ref]), true})
+			continue
+		}
+		if o.field.dated() {
+			when := p.history.when(r, o.field.own)
+			c.raws = append(c.raws, rawKey{timeKey(when), !when.IsZero()})
 			continue
 		}
 		value, ok := p.schema.raw(p.view, r, o, p.lang, func(raw string) string { return p.keyer(o.field)(raw) })
@@ -190,8 +205,13 @@ func (s *Schema) page(run *sieve, l *listing, referrers *[]*content.Record, resu
 	list := &ordered{set: from.set, orders: l.orders}
 	list.choose(run, l, from)
 	for _, o := range l.orders {
-		column := result.column(from.set)
-		if !o.field.relevance {
+		var column *column
+		switch {
+		case o.field.relevance:
+			column = result.column(from.set)
+		case o.field.dated():
+			column = run.history.column(run, from.set, o.field.own)
+		default:
 			column = s.column(run, l.types.collection, o, l.lang)
 		}
 		if column == nil {
@@ -204,7 +224,7 @@ func (s *Schema) page(run *sieve, l *listing, referrers *[]*content.Record, resu
 		return nil
 	}
 	start, end := list.window(l)
-	p := &page{listing: l, schema: s, view: run.view, among: from, list: list, found: result, total: list.len(), previous: start > 0, next: end < list.len()}
+	p := &page{listing: l, schema: s, view: run.view, history: run.history, among: from, list: list, found: result, total: list.len(), previous: start > 0, next: end < list.len()}
 	p.records = make([]*content.Record, 0, end-start)
 	for i := start; i < end; i++ {
 		p.records = append(p.records, list.set.At(int(list.index(i))))

@@ -56,7 +56,7 @@ func projectPath(n int) string { return fmt.Sprintf("records/projects/p%03d.json
 // that was there all the time.
 func TestPagingIsStable(t *testing.T) {
 	model, files := digestModel(t)
-	s := newSchema(t, model, Config{Searcher: fakeSearch{}})
+	s := newSchema(t, model, Config{Searcher: fakeSearch{}, Histories: agedHistories{}})
 	var orders []string
 	for _, o := range s.collections["projects"].orders {
 		orders = append(orders, o.name)
@@ -136,7 +136,7 @@ func (s *shelf) shuffle(r *rand.Rand, stayed map[string]bool) {
 // every order there is.
 func TestPagesJoinToTheList(t *testing.T) {
 	model, files := digestModel(t)
-	s := newSchema(t, model, Config{Searcher: fakeSearch{}})
+	s := newSchema(t, model, Config{Searcher: fakeSearch{}, Histories: agedHistories{}})
 	view := newView(t, model, files, "")
 	for _, o := range s.collections["projects"].orders {
 		for _, direction := range []string{"ASC", "DESC"} {

@@ -36,6 +36,13 @@ const (
 	rootAny     // one record of any collection
 	rootModel
 	rootProblems
+	rootChanges // a feed of changes
+	rootSteps   // a feed of steps
+	rootDeleted // a feed of deletions
+	rootTexts   // a feed of occurrences
+	rootDiff    // a feed of differences between two revisions
+	rootCommit
+	rootRewrites
 	rootView
 
 	// Fields that every record has; the source is an *item.
@@ -50,6 +57,15 @@ const (
 	recordUncommitted
 	recordRevision
 	recordProblems
+	recordMovedTo
+	recordCreatedAt
+	recordCreatedBy
+	recordUpdatedAt
+	recordUpdatedBy
+	recordHistory // a feed of changes
+	recordLastChange
+	recordBlame
+	recordVersions // a feed of versions
 
 	// What the schema and the model say of a record or of an object in it; the
 	// source is an *item.
@@ -73,6 +89,91 @@ const (
 	edgeNode
 	edgeScore
 	edgeHighlights
+
+	// Feeds: lists of what happened; the source is a *feedPage, or a feedEdge of one.
+	feedEdges
+	feedNodes
+	feedItself
+	feedTotal
+	feedFacets
+	feedCursor
+	feedNode
+
+	// The parts of what happened; the source is a change, recordRef, step, version,
+	// occurrence or blamed, or a content.FieldChange, content.WordDiff, *content.Commit,
+	// content.Person, content.Approval, *content.PullRequest, content.Signature or
+	// content.Rewrite.
+	changeKey
+	changeRecord
+	changeWas
+	changeKind
+	changeAt
+	changeFields
+	changePrevious
+	changeDocument
+	changeUnreadable
+	changeCommit
+	changePublication
+	changePullRequest
+	changeApprovals
+	refCollection
+	refID
+	refPath
+	refTitle
+	refRecord
+	fieldPlace
+	fieldBefore
+	fieldAfter
+	fieldWords
+	wordKind
+	wordText
+	blamePlace
+	blameValue
+	blameChange
+	stepCommit
+	stepPullRequest
+	stepApprovals
+	stepChanges
+	stepRecords
+	versionRevision
+	versionChange
+	versionDocument
+	versionFrom
+	versionUntil
+	occurrenceRecord
+	occurrenceField
+	occurrenceValue
+	occurrenceFrom
+	occurrenceUntil
+	commitHash
+	commitSubject
+	commitMessage
+	commitAuthor
+	commitCommitter
+	commitCoAuthors
+	commitReviewers
+	commitMerger
+	commitAuthoredAt
+	commitCommittedAt
+	commitParents
+	commitSignature
+	personName
+	personEmail
+	personIdentity
+	approvalPerson
+	approvalAt
+	approvalSource
+	pullNumber
+	pullTitle
+	pullURL
+	signatureStatus
+	signatureFormat
+	signatureFingerprint
+	signatureSigner
+	rewriteRef
+	rewriteFrom
+	rewriteTo
+	rewriteNoticedAt
 
 	// The parts of what is no record; the source is a *facetEntry, Highlight, translation, *attachment,
 	// content.Problem, *content.View, *content.Collection or content.Reference.
@@ -125,3 +226,12 @@ const (
 
 	placeKinds // how many there are
 )
+
+// isRoot reports whether a place is a root field.
+func (k placeKind) isRoot() bool { return k >= rootRecord && k <= rootView }
+
+// isPast reports whether a place is the way to what happened: what it answers depends
+// on more than the view.
+func (k placeKind) isPast() bool {
+	return k >= rootChanges && k <= rootRewrites || k >= recordMovedTo && k <= recordVersions
+}

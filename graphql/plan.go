@@ -18,8 +18,9 @@ type plan struct {
 	root      *selection
 	// bound has the arguments of fields, by the field and the language inherited.
 	bound map[boundKey]*bound
-	// revisioned: some field has `at`.
-	revisioned bool
+	// revisioned: some field names a revision. historical: some field asks for what
+	// happened.
+	revisioned, historical bool
 }
 
 type boundKey struct {
@@ -30,13 +31,16 @@ type boundKey struct {
 // bound are the arguments of one field.
 type bound struct {
 	// lang is what holds for the field itself and, on a root field, below it.
-	lang       content.Language
-	at         string
+	lang content.Language
+	// at is the revision to read, from the one that a difference begins at.
+	at, from   string
 	id         content.ID
 	collection *content.Collection
 	list       *listing
+	feed       *feed
 	facet      *faceting
-	typ        any // of __type: a typeRef or nil
+	field      content.Pointer // of lastChange
+	typ        any             // of __type: a typeRef or nil
 }
 
 // selection is what is asked of one object type.
@@ -252,17 +256,16 @@ func (p *planner) field(f *planField, lang content.Language, times int) {
 	if f.def.place.kind == metaPlace {
 		times = 0 // introspection has a budget of its own
 	}
-	if isRoot(f.def.place.kind) {
+	if f.def.place.kind.isRoot() {
 		lang = f.bound.lang
 	}
-	if f.def.place.kind == pageFacets {
-		times = p.pages // a facet is of the whole list, not of each record of the page
-		p.spend(0, min(times*facetCost, p.limits.Cost+1))
+	switch f.def.place.kind {
+	case pageFacets, feedFacets, feedTotal:
+		times = p.pages // it is of the whole list, not of each record of the page
 	}
-	if f.def.place.kind == edgeHighlights {
-		p.spend(0, min(times*highlightCost, p.limits.Cost+1))
-	}
-	if f.bound.list != nil {
+	p.spend(0, min(times*extraCosts[f.def.place.kind], p.limits.Cost+1))
+	p.historical = p.historical || f.def.place.kind.isPast() || f.bound.list != nil && f.bound.list.dated
+	if f.bound.list != nil || f.bound.feed != nil {
 		defer func(outer int) { p.pages = outer }(p.pages)
 		p.pages = times
 	}
@@ -294,17 +297,20 @@ func (p *planner) size(f *planField) int {
 	switch {
 	case f.bound != nil && f.bound.list != nil:
 		return max(1, f.bound.list.size())
+	case f.bound != nil && f.bound.feed != nil:
+		return max(1, f.bound.feed.first)
 	case f.bound != nil && f.bound.facet != nil:
 		return max(1, f.bound.facet.first)
-	case f.def.place.kind == pageEdges || f.def.place.kind == pageNodes:
+	}
+	switch f.def.place.kind {
+	case pageEdges, pageNodes, feedEdges, feedNodes:
 		return 1 // counted at the connection
-	case f.def.typ.item != nil:
+	}
+	if f.def.typ.item != nil {
 		return embeddedSize
 	}
 	return 1
 }
-
-func isRoot(k placeKind) bool { return k >= rootRecord && k <= rootView }
 
 // bind evaluates arguments, once for each field and inherited language.
 func (p *planner) bind(f *planField, lang content.Language) *bound {
@@ -324,10 +330,7 @@ func (p *planner) bind(f *planField, lang content.Language) *bound {
 	if l, ok := args["lang"].(string); ok {
 		b.lang = content.Language(l)
 	}
-	if at, ok := args["at"].(string); ok {
-		b.at = at
-		p.revisions[at] = true
-	}
+	b.at, b.from = p.revision(args, "at", "to", "revision"), p.revision(args, "from")
 	if id, ok := args["id"].(string); ok {
 		b.id = content.ID(id)
 	}
@@ -338,14 +341,33 @@ func (p *planner) bind(f *planField, lang content.Language) *bound {
 		b.list = p.listing(f, args, b.lang)
 	case rootSearch:
 		b.list = p.searchListing(f, args, b.lang)
+	case rootChanges, rootSteps, rootDeleted, rootTexts, rootDiff, recordHistory, recordVersions:
+		b.feed = p.feed(f, args, b.lang)
+	case recordLastChange:
+		if field := p.pointer(f, args); field != nil {
+			b.field = *field
+		}
 	case pageFacets:
 		b.facet = p.faceting(f, args)
+	case feedFacets:
+		b.facet = p.counting(f, args)
 	case metaPlace:
 		if name, ok := args["name"].(string); ok && p.byName[name] != nil {
 			b.typ = of(p.byName[name])
 		}
 	}
 	return b
+}
+
+// revision returns the one of the arguments that names a revision, "" where none does.
+func (p *planner) revision(args map[string]any, names ...string) string {
+	for _, name := range names {
+		if text, ok := args[name].(string); ok {
+			p.revisions[text] = true
+			return text
+		}
+	}
+	return ""
 }
 
 // arguments evaluates the arguments of a field, and reports whether all fit; what is

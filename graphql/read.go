@@ -21,25 +21,25 @@ func (c *call) textLang() content.Language {
 	return c.item().lang
 }
 
-// notNil keeps a nil view of a failed call from being answered as one.
-func notNil(v *content.View, err error) (any, error) {
-	if err != nil {
+// notNil keeps a nil pointer from being answered as what it does not point to.
+func notNil[T any](v *T, err error) (any, error) {
+	if err != nil || v == nil {
 		return nil, err
 	}
 	return v, nil
 }
 
 // one reads a root field that answers one record; null where there is none.
-func (c *call) one(from *content.Collection) (any, error) {
+func (c *call) one(ctx context.Context, from *content.Collection) (any, error) {
 	view, err := c.at()
 	if err != nil {
 		return nil, err
 	}
-	r := view.Snapshot.Record(content.Ref{Collection: from.Name, ID: c.bound.id})
-	if r == nil {
-		return nil, nil
+	ref := content.Ref{Collection: from.Name, ID: c.bound.id}
+	if r := view.Snapshot.Record(ref); r != nil {
+		return newItem(view, r, c.bound.lang), nil
 	}
-	return &item{view, r, r.Root, c.bound.lang}, nil
+	return notNil(c.moved(ctx, view, ref))
 }
 
 func readRecords(ctx context.Context, c *call) (any, error) {
@@ -51,16 +51,24 @@ func readRecords(ctx context.Context, c *call) (any, error) {
 	if result != nil && result.err != nil {
 		return nil, result.err
 	}
-	return c.paged(ctx, newSieve(ctx, view), nil, result)
+	return c.paged(ctx, view, nil, result)
 }
 
 func readInverse(ctx context.Context, c *call) (any, error) {
 	it, inv := c.item(), c.place.inverse
 	referrers := it.view.Snapshot.Set(inv.Collection).Referrers(inv.At, it.record.ID)
-	return c.paged(ctx, newSieve(ctx, it.view), &referrers, nil)
+	return c.paged(ctx, it.view, &referrers, nil)
 }
 
-func (c *call) paged(ctx context.Context, run *sieve, referrers *[]*content.Record, result *found) (any, error) {
+func (c *call) paged(ctx context.Context, view *content.View, referrers *[]*content.Record, result *found) (any, error) {
+	run := newSieve(ctx, view)
+	if c.bound.list.dated {
+		h, err := c.history(ctx, view)
+		if err != nil {
+			return nil, err
+		}
+		run.history = h
+	}
 	p := c.page(run, c.bound.list, referrers, result)
 	if p == nil {
 		c.stop = run.err
@@ -69,7 +77,10 @@ func (c *call) paged(ctx context.Context, run *sieve, referrers *[]*content.Reco
 	return p, nil
 }
 
-func (p *page) item(r *content.Record) *item { return &item{p.view, r, r.Root, p.lang} }
+func (p *page) item(r *content.Record) *item { return newItem(p.view, r, p.lang) }
+
+func (p *page) around() (previous, next bool) { return p.previous, p.next }
+func (p *page) len() int                      { return len(p.records) }
 
 func (p *page) cursorAt(i int) any {
 	if i < 0 || i >= len(p.records) {
@@ -96,17 +107,25 @@ func problemsIn(list []content.Problem, lang content.Language) []any {
 // a record refers to can differ while its own bytes are the same; and where another
 // language than the model's first is inherited, also that.
 func readKey(_ context.Context, c *call) (any, error) {
-	const digits = 12
 	it := c.item()
 	r := it.record
 	key := string(r.Collection) + "/" + string(r.ID) + "@" + string(r.Blob[:min(digits, len(r.Blob))])
-	if it.view != c.view {
-		key += "~" + string(it.view.Commit[:min(digits, len(it.view.Commit))])
+	return key + c.aspect(it.view, it.lang), nil
+}
+
+// digits are how many of a hash a key has.
+const digits = 12
+
+// aspect is what keys say of where something was read from, and in which language.
+func (r *request) aspect(view *content.View, lang content.Language) string {
+	text := ""
+	if view != r.view {
+		text = "~" + string(view.Commit[:min(digits, len(view.Commit))])
 	}
-	if languages := c.model.Languages; len(languages) > 0 && it.lang != languages[0] {
-		key += ":" + string(it.lang)
+	if lang != r.defaultLanguage() {
+		text += ":" + string(lang)
 	}
-	return key, nil
+	return text
 }
 
 // revisionOf is the commit that the document was read from.
@@ -139,7 +158,7 @@ func (c *call) output(s *content.Shape, v *content.Value, lang content.Language)
 		if !ok {
 			return nil
 		}
-		return &item{it.view, found.record, found.value, it.lang}
+		return newItem(it.view, found.record, it.lang)
 	}
 	return leaf(s, v)
 }
@@ -152,7 +171,7 @@ func (c *call) object(s *content.Shape, v *content.Value) any {
 		return nil
 	}
 	it := c.item()
-	return &item{it.view, it.record, v, it.lang}
+	return &item{view: it.view, record: it.record, value: v, lang: it.lang}
 }
 
 // items leaves out what does not fit, unless items may be null.
@@ -241,16 +260,20 @@ func (c *call) uncommitted(v *content.View) any {
 	return n
 }
 
-// readLabel falls back in the order of the model.
 func readLabel(_ context.Context, c *call) (any, error) {
-	of := c.source.(spoken[*content.Collection]).of
-	if label := of.Label[c.bound.lang]; label != "" {
-		return label, nil
+	return textOrNil(c.label(c.source.(spoken[*content.Collection]).of, c.bound.lang)), nil
+}
+
+// label is what one record of a collection is called; it falls back in the order of the
+// model.
+func (s *system) label(of *content.Collection, lang content.Language) string {
+	if label := of.Label[lang]; label != "" {
+		return label
 	}
-	for _, lang := range c.model.Languages {
+	for _, lang := range s.model.Languages {
 		if label := of.Label[lang]; label != "" {
-			return label, nil
+			return label
 		}
 	}
-	return nil, nil
+	return ""
 }

@@ -1,9 +1,11 @@
 package graphql
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"time"
 
@@ -18,6 +20,13 @@ type item struct {
 	record *content.Record
 	value  *content.Value
 	lang   content.Language
+	// now is what the record is called in the view that was asked, where that is known
+	// to be another name.
+	now *item
+}
+
+func newItem(view *content.View, r *content.Record, lang content.Language) *item {
+	return &item{view: view, record: r, value: r.Root, lang: lang}
 }
 
 // attachment is the source of the fields of a File.
@@ -45,8 +54,15 @@ type request struct {
 	views map[string]revision
 	// found are the results of searches.
 	found map[*listing]*found
-	run   *sieve
-	stop  error
+	// histories are what led to the views asked about; diffs lie between two.
+	histories memo[*content.View, *history]
+	diffs     memo[[2]*content.View, []content.Change]
+	// historical: what happened was asked for, also where the plan does not tell.
+	historical bool
+	// faults counts the errors of each field.
+	faults map[string]int
+	run    *sieve
+	stop   error
 	// call is the field being read now; it is used again for the next.
 	call call
 }
@@ -94,11 +110,30 @@ func (e engine) resolver(def *fieldDef) gql.FieldResolveFn {
 				out, err = nil, s.internal(fmt.Errorf("read %s: panic: %v\n%s", def.name, fault, debug.Stack()))
 			}
 		}()
-		if out, err = read(p.Context.(calm).Context, c); err != nil {
+		ctx := p.Context.(calm).Context
+		if out, err = read(ctx, c); err != nil {
+			r.stop = firstError(r.stop, ctx.Err())
+			if !def.typ.nonNull && r.enough(p.Info.Path) {
+				return nil, nil
+			}
 			return nil, s.visible(err)
 		}
 		return out, nil
 	}
+}
+
+// enough counts the errors of a field, whatever the items of lists it stands in, and
+// reports whether no more need be told: what is unavailable is so for each item, and
+// graphql-go takes its time over each error.
+func (r *request) enough(path *gql.ResponsePath) bool {
+	field := ""
+	for ; path != nil; path = path.Prev {
+		if key, ok := path.Key.(string); ok {
+			field += "/" + key
+		}
+	}
+	r.faults[field]++
+	return r.faults[field] > r.limits.Errors
 }
 
 // visible turns an error into one that the client may see.
@@ -137,6 +172,8 @@ func langOf(r *request, source any) content.Language {
 		return source.lang
 	case *page:
 		return source.lang
+	case *feedPage:
+		return source.lang
 	case spoken[content.Problem]:
 		return source.lang
 	case spoken[*content.Model]:
@@ -167,18 +204,26 @@ func (r *request) fetch(ctx context.Context) []*Error {
 	var errs []*Error
 	lost := false
 	for _, f := range r.plan.root.fields {
-		if f.bound == nil || f.bound.at == "" {
-			continue
-		}
-		if err := r.revision(ctx, f.bound.at); err != nil {
-			errs = append(errs, r.at(f, err))
-			lost = lost || f.def.typ.nonNull
+		for _, name := range f.revisions() {
+			if err := r.revision(ctx, name); err != nil {
+				errs = append(errs, r.at(f, err))
+				lost = lost || f.def.typ.nonNull
+			}
 		}
 	}
 	if !lost {
 		return nil
 	}
 	return errs
+}
+
+// revisions are those that a root field reads; a commit by its full hash is looked for
+// in the history first.
+func (f *planField) revisions() []string {
+	if f.bound == nil || f.def.place.kind == rootCommit && fullHash(f.bound.at) {
+		return nil
+	}
+	return slices.DeleteFunc([]string{f.bound.from, f.bound.at}, func(name string) bool { return name == "" })
 }
 
 // revision reads one revision; the error is one that the client may see.
@@ -200,14 +245,21 @@ func (r *request) revision(ctx context.Context, name string) *Error {
 
 // readers is the one table from places to what reads them.
 var readers = [placeKinds]reader{
-	rootRecord:  func(_ context.Context, c *call) (any, error) { return c.one(c.place.collection) },
-	rootAny:     func(_ context.Context, c *call) (any, error) { return c.one(c.bound.collection) },
+	rootRecord:  func(ctx context.Context, c *call) (any, error) { return c.one(ctx, c.place.collection) },
+	rootAny:     func(ctx context.Context, c *call) (any, error) { return c.one(ctx, c.bound.collection) },
 	rootRecords: readRecords,
 	rootSearch:  readSearch,
 	rootModel: func(_ context.Context, c *call) (any, error) {
 		return spoken[*content.Model]{c.model, c.bound.lang}, nil
 	},
 	rootProblems: readProblems,
+	rootChanges:  readChanges,
+	rootSteps:    readSteps,
+	rootDeleted:  readDeleted,
+	rootTexts:    readTexts,
+	rootDiff:     readDiff,
+	rootCommit:   readCommit,
+	rootRewrites: readRewrites,
 	rootView:     func(_ context.Context, c *call) (any, error) { return notNil(c.at()) },
 
 	recordKey:         readKey,
@@ -223,6 +275,15 @@ var readers = [placeKinds]reader{
 	recordTitle: func(_ context.Context, c *call) (any, error) {
 		return textOrNil(c.item().record.Title(c.model, c.bound.lang)), nil
 	},
+	recordMovedTo:    func(ctx context.Context, c *call) (any, error) { return notNil(c.movedTo(ctx)) },
+	recordCreatedAt:  dated(opCreatedAt, readWhen),
+	recordCreatedBy:  dated(opCreatedAt, readWho),
+	recordUpdatedAt:  dated(opUpdatedAt, readWhen),
+	recordUpdatedBy:  dated(opUpdatedAt, readWho),
+	recordHistory:    readHistory,
+	recordLastChange: readLastChange,
+	recordBlame:      readBlame,
+	recordVersions:   readVersions,
 
 	property: func(_ context.Context, c *call) (any, error) {
 		return c.output(c.place.field.Shape, c.value(), c.textLang()), nil
@@ -242,10 +303,10 @@ var readers = [placeKinds]reader{
 	},
 	pageItself:      connection(func(p *page) any { return p }),
 	pageTotal:       connection(func(p *page) any { return int64(p.total) }),
-	pageHasNext:     connection(func(p *page) any { return p.next }),
-	pageHasPrevious: connection(func(p *page) any { return p.previous }),
-	pageStart:       connection(func(p *page) any { return p.cursorAt(0) }),
-	pageEnd:         connection(func(p *page) any { return p.cursorAt(len(p.records) - 1) }),
+	pageHasNext:     from(func(w window) any { _, next := w.around(); return next }),
+	pageHasPrevious: from(func(w window) any { previous, _ := w.around(); return previous }),
+	pageStart:       from(func(w window) any { return w.cursorAt(0) }),
+	pageEnd:         from(func(w window) any { return w.cursorAt(w.len() - 1) }),
 	pageFacets:      readFacets,
 	edgeCursor:      func(_ context.Context, c *call) (any, error) { e := c.source.(edge); return e.cursorOf(e.record), nil },
 	edgeNode:        func(_ context.Context, c *call) (any, error) { e := c.source.(edge); return e.item(e.record), nil },
@@ -262,6 +323,89 @@ var readers = [placeKinds]reader{
 	highlightText:  from(func(h Highlight) any { return h.text() }),
 	highlightHTML:  from(func(h Highlight) any { return h.html() }),
 	highlightParts: from(func(h Highlight) any { return each(h.alternate(), func(s string) any { return s }) }),
+
+	feedEdges:  from(func(p *feedPage) any { return p.edges() }),
+	feedNodes:  from(func(p *feedPage) any { return p.nodes }),
+	feedItself: from(func(p *feedPage) any { return p }),
+	feedTotal:  readFeedTotal,
+	feedFacets: readFeedFacets,
+	feedCursor: from(func(e feedEdge) any { return e.cursorAt(e.index) }),
+	feedNode:   from(func(e feedEdge) any { return e.nodes[e.index] }),
+
+	changeKey:         readChangeKey,
+	changeRecord:      from(func(ch change) any { return ch.record() }),
+	changeWas:         from(func(ch change) any { return ch.was() }),
+	changeKind:        from(func(ch change) any { return string(ch.Kind) }),
+	changeAt:          from(func(ch change) any { return timeOrNil(ch.At) }),
+	changeFields:      reading(readFields),
+	changePrevious:    reading(func(ctx context.Context, ch change) (any, error) { return ch.document(ctx, ch.Before) }),
+	changeDocument:    reading(func(ctx context.Context, ch change) (any, error) { return ch.document(ctx, ch.After) }),
+	changeUnreadable:  from(func(ch change) any { return ch.Unreadable }),
+	changeCommit:      reading(func(ctx context.Context, ch change) (any, error) { return notNil(ch.of.commit(ctx, ch.Commit)) }),
+	changePublication: from(func(ch change) any { return ch.publication() }),
+	changePullRequest: from(func(ch change) any { return orNil(ch.PullRequest) }),
+	changeApprovals:   from(func(ch change) any { return each(ch.Approvals, same) }),
+	refCollection:     from(func(r recordRef) any { return string(r.ref.Collection) }),
+	refID:             from(func(r recordRef) any { return string(r.ref.ID) }),
+	refPath:           from(func(r recordRef) any { return r.path }),
+	refTitle:          readRefTitle,
+	refRecord:         reading(readRefRecord),
+	fieldPlace:        from(func(f content.FieldChange) any { return string(f.Pointer) }),
+	fieldBefore:       from(func(f content.FieldChange) any { return orNil(f.Before) }),
+	fieldAfter:        from(func(f content.FieldChange) any { return orNil(f.After) }),
+	fieldWords:        from(wordsOf),
+	wordKind:          from(func(w content.WordDiff) any { return string(w.Kind) }),
+	wordText:          from(func(w content.WordDiff) any { return w.Text }),
+	blamePlace:        from(func(b blamed) any { return string(b.Pointer) }),
+	blameValue:        from(func(b blamed) any { return orNil(b.Value) }),
+	blameChange:       from(func(b blamed) any { return b.change(b.Change) }),
+
+	stepCommit:      reading(func(ctx context.Context, s step) (any, error) { return notNil(s.of.commit(ctx, s.hash)) }),
+	stepPullRequest: reading(stepped(func(_ step, s *content.Step) any { return orNil(s.PullRequest) })),
+	stepApprovals:   reading(stepped(func(_ step, s *content.Step) any { return each(s.Approvals, same) })),
+	stepChanges:     reading(stepped(func(at step, s *content.Step) any { return at.changes(s.Changes) })),
+	stepRecords:     reading(stepped(func(at step, s *content.Step) any { return at.changes(s.Records) })),
+
+	versionRevision:  from(func(v version) any { return string(cmp.Or(v.Change.Step, v.Change.Commit)) }),
+	versionChange:    from(func(v version) any { return v.change(&v.Change) }),
+	versionDocument:  reading(func(ctx context.Context, v version) (any, error) { return v.document(ctx, v.Change.After) }),
+	versionFrom:      from(func(v version) any { return timeOrNil(v.Change.At) }),
+	versionUntil:     from(func(v version) any { return endOf(v.Until) }),
+	occurrenceRecord: from(func(o occurrence) any { return o.record() }),
+	occurrenceField:  from(func(o occurrence) any { return string(o.Field) }),
+	occurrenceValue:  from(func(o occurrence) any { return o.Value }),
+	occurrenceFrom:   from(func(o occurrence) any { return o.change(&o.From) }),
+	occurrenceUntil:  from(func(o occurrence) any { return o.change(o.Until) }),
+
+	commitHash:           from(func(k *content.Commit) any { return string(k.Hash) }),
+	commitSubject:        said(func(k *content.Commit) string { return k.Subject }),
+	commitMessage:        said(func(k *content.Commit) string { return k.Message }),
+	commitAuthor:         from(func(k *content.Commit) any { return k.Author }),
+	commitCommitter:      from(func(k *content.Commit) any { return k.Committer }),
+	commitCoAuthors:      from(func(k *content.Commit) any { return each(k.CoAuthors, same) }),
+	commitReviewers:      from(func(k *content.Commit) any { return each(k.Reviewers, same) }),
+	commitMerger:         from(func(k *content.Commit) any { return valueOf(k.Merger) }),
+	commitAuthoredAt:     from(func(k *content.Commit) any { return timeOrNil(k.AuthoredAt) }),
+	commitCommittedAt:    from(func(k *content.Commit) any { return timeOrNil(k.CommittedAt) }),
+	commitParents:        from(func(k *content.Commit) any { return each(k.Parents, func(h content.Hash) any { return string(h) }) }),
+	commitSignature:      from(func(k *content.Commit) any { return k.Signature }),
+	personName:           said(func(p content.Person) string { return p.Name }),
+	personEmail:          readEmail,
+	personIdentity:       from(func(p content.Person) any { return string(p.Identity) }),
+	approvalPerson:       from(func(a content.Approval) any { return a.Person }),
+	approvalAt:           from(func(a content.Approval) any { return timeOrNil(a.At) }),
+	approvalSource:       from(func(a content.Approval) any { return a.Source }),
+	pullNumber:           from(func(p *content.PullRequest) any { return int64(p.Number) }),
+	pullTitle:            saidOrNil(func(p *content.PullRequest) string { return p.Title }),
+	pullURL:              from(func(p *content.PullRequest) any { return textOrNil(p.URL) }),
+	signatureStatus:      from(func(s content.Signature) any { return string(s.Status) }),
+	signatureFormat:      from(func(s content.Signature) any { return textOrNil(s.Format) }),
+	signatureFingerprint: from(func(s content.Signature) any { return textOrNil(s.Key) }),
+	signatureSigner:      saidOrNil(func(s content.Signature) string { return s.Signer }),
+	rewriteRef:           from(func(r content.Rewrite) any { return r.Ref }),
+	rewriteFrom:          from(func(r content.Rewrite) any { return string(r.From) }),
+	rewriteTo:            from(func(r content.Rewrite) any { return string(r.To) }),
+	rewriteNoticedAt:     from(func(r content.Rewrite) any { return timeOrNil(r.Noticed) }),
 
 	translationLang: from(func(t translation) any { return t.lang }),
 	translationText: from(func(t translation) any { return t.text }),
@@ -329,6 +473,37 @@ var readers = [placeKinds]reader{
 // from makes a reader of a source of type T.
 func from[T any](read func(T) any) reader {
 	return func(_ context.Context, c *call) (any, error) { return read(c.source.(T)), nil }
+}
+
+// reading makes one that may have to wait, or fail.
+func reading[T any](read func(context.Context, T) (any, error)) reader {
+	return func(ctx context.Context, c *call) (any, error) { return read(ctx, c.source.(T)) }
+}
+
+// said makes a reader of what people wrote beside the content, saidOrNil one of what
+// may not be there.
+func said[T any](read func(T) string) reader {
+	return func(_ context.Context, c *call) (any, error) { return c.discreet(read(c.source.(T))), nil }
+}
+
+func saidOrNil[T any](read func(T) string) reader {
+	return func(_ context.Context, c *call) (any, error) { return textOrNil(c.discreet(read(c.source.(T)))), nil }
+}
+
+// orNil keeps a nil pointer from being answered as what it does not point to, valueOf
+// also follows it.
+func orNil[T any](p *T) any {
+	if p == nil {
+		return nil
+	}
+	return p
+}
+
+func valueOf[T any](p *T) any {
+	if p == nil {
+		return nil
+	}
+	return *p
 }
 
 func record(read func(*item) any) reader     { return from(read) }

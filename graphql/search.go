@@ -58,12 +58,8 @@ type HighlightPart struct {
 	Match bool
 }
 
-const (
-	// searchCost is what one search counts as in the cost, highlightCost what the
-	// highlights of one record do.
-	searchCost    = 1000
-	highlightCost = 50
-)
+// searchCost is what one search counts as in the cost.
+const searchCost = 1000
 
 // The types.
 
@@ -188,13 +184,14 @@ type found struct {
 	err    *Error
 }
 
-// lookUp does the searches of the root fields, each once, before anything is answered.
-// It returns errors as fetch does.
+// lookUp does the searches of the root fields, each once, and finds the histories that
+// lists are chosen or ordered by, before anything is answered. It returns errors as
+// fetch does.
 func (r *request) lookUp(ctx context.Context) []*Error {
 	var errs []*Error
 	lost := false
 	for _, f := range r.plan.root.fields {
-		if f.bound == nil || f.bound.list == nil || f.bound.list.query == nil || r.found[f.bound.list] != nil {
+		if f.bound == nil || f.bound.list == nil {
 			continue
 		}
 		c := call{request: r, bound: f.bound}
@@ -202,10 +199,8 @@ func (r *request) lookUp(ctx context.Context) []*Error {
 		if err != nil {
 			continue // told when the field is read
 		}
-		result := r.search(ctx, view, *f.bound.list.query)
-		r.found[f.bound.list] = result
-		if result.err != nil {
-			errs = append(errs, r.at(f, result.err))
+		if err := r.ready(ctx, view, f.bound.list); err != nil {
+			errs = append(errs, r.at(f, err))
 			lost = lost || f.def.typ.nonNull
 		}
 	}
@@ -213,6 +208,22 @@ func (r *request) lookUp(ctx context.Context) []*Error {
 		return nil
 	}
 	return errs
+}
+
+// ready gets what a list is made from; nil where nothing is missing.
+func (r *request) ready(ctx context.Context, view *content.View, l *listing) *Error {
+	if l.dated {
+		if _, err := r.history(ctx, view); err != nil {
+			return r.visible(err)
+		}
+	}
+	if l.query == nil {
+		return nil
+	}
+	if r.found[l] == nil {
+		r.found[l] = r.search(ctx, view, *l.query)
+	}
+	return r.found[l].err
 }
 
 // at places an error at a root field.

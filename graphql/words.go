@@ -32,6 +32,8 @@ const (
 	opValid
 	opStale
 	opUncommitted
+	opCreatedAt
+	opUpdatedAt
 	opEq
 	opNe
 	opIn
@@ -169,7 +171,9 @@ func (b *builder) recordFilter(t *recordTypes) {
 		&inputDef{name: "path", typ: of(b.valueFilter(b.scalar("String"))), test: test{op: opPath}},
 		&inputDef{name: "valid", typ: yes, test: test{op: opValid}},
 		&inputDef{name: "stale", typ: yes, test: test{op: opStale}},
-		&inputDef{name: "uncommitted", typ: yes, test: test{op: opUncommitted}})
+		&inputDef{name: "uncommitted", typ: yes, test: test{op: opUncommitted}},
+		&inputDef{name: "createdAt", typ: of(b.valueFilter(b.scalar("DateTime"))), test: test{op: opCreatedAt}},
+		&inputDef{name: "updatedAt", typ: of(b.valueFilter(b.scalar("DateTime"))), test: test{op: opUpdatedAt}})
 	b.propertyFilters(t.filter, t.collection.Root)
 	for i := range t.collection.Inverses {
 		inv := &t.collection.Inverses[i]

@@ -52,8 +52,8 @@ func (d *Differ) Meaning() string { return d.meaning }
 //
 // A place that was renamed is told at its new one, and not at all where only the
 // place is new; an object that is gone is told without what was moved out of it. The
-// pointer of a removed value is one of before in all its tokens,
-// every other is one of after.
+// pointer of a removed value is one of before in all its tokens, every other is one
+// of after.
 func (d *Differ) Diff(before, after *Value) []FieldChange {
 	r := d.run()
 	switch {
@@ -95,8 +95,8 @@ type step struct {
 	is, was int32
 }
 
-// named is the index of a step that is a name.
-const named = -1
+// noIndex is the index of a step that is a name.
+const noIndex = -1
 
 // movedAt says which moves were made in the object that so many steps lead to.
 type movedAt struct {
@@ -104,7 +104,7 @@ type movedAt struct {
 	moves []move
 }
 
-func (r *run) push(name string)     { r.path = append(r.path, step{name, named, named}) }
+func (r *run) push(name string)     { r.path = append(r.path, step{name, noIndex, noIndex}) }
 func (r *run) pushItem(is, was int) { r.path = append(r.path, step{"", int32(is), int32(was)}) }
 func (r *run) pop()                 { r.path = r.path[:len(r.path)-1] }
 
@@ -142,7 +142,7 @@ func (r *run) origin() Pointer {
 func (s *step) append(b []byte, index int32) []byte {
 	b = append(b, '/')
 	switch {
-	case index != named:
+	case index != noIndex:
 		return strconv.AppendInt(b, int64(index), 10)
 	case strings.ContainsAny(s.name, "~/"):
 		return append(b, escapeToken.Replace(s.name)...)
@@ -225,16 +225,15 @@ func (r *run) list(p *place, b, a *Value) {
 	if p.keyed() && !al.ordered() {
 		r.changed(b, a)
 	}
-	kept, fewer := make([]bool, al.endB-al.start), al.endB-al.start
+	kept := make([]bool, al.endB-al.start)
+	alone := len(kept) + len(al.from)
 	for _, i := range al.from {
 		if i >= 0 {
 			kept[i] = true
-			fewer--
+			alone -= 2
 		}
 	}
-	if fewer > fewMembers {
-		r.changes = slices.Grow(r.changes, fewer+len(al.from))
-	}
+	r.changes = slices.Grow(r.changes, alone)
 	gone := func(i int) {
 		for ; i < len(kept) && !kept[i]; i++ {
 			r.pushItem(0, al.start+i)
