@@ -121,7 +121,12 @@ func (a *app) withCatalog(ctx context.Context, ref string, use func(*catalog.Cat
 		return err
 	}
 	defer index.Close()
-	schema, err := graphql.NewSchema(cat.Current().Model, graphql.Config{Searcher: ready{searcher{index}}})
+	past, err := openHistory(repo, "", outside, keyFlags{}, nil)
+	if err != nil {
+		return err
+	}
+	defer past.Close()
+	schema, err := graphql.NewSchema(cat.Current().Model, graphql.Config{Searcher: ready{searcher{index}}, Histories: histories{past}, ShowEmails: true})
 	if err != nil {
 		return err
 	}

@@ -26,6 +26,7 @@ import (
 type serveFlags struct {
 	ref, addr, remote, cache, log, onPublish string
 	fetch                                    time.Duration
+	keys                                     keyFlags
 }
 
 func (a *app) serve() *cobra.Command {
@@ -50,9 +51,10 @@ valid version is served in its place, and the problem is told.`,
 	c.Flags().StringVar(&flags.addr, "addr", "127.0.0.1:8080", "address to listen on")
 	c.Flags().StringVar(&flags.remote, "remote", "", "URL of a Git server to follow, kept as a bare clone")
 	c.Flags().DurationVar(&flags.fetch, "fetch", 30*time.Second, "how often the remote is asked")
-	c.Flags().StringVar(&flags.cache, "cache", "", "folder for the search index and the clone of --remote (default: koonti/ in the Git folder, else your cache folder)")
+	c.Flags().StringVar(&flags.cache, "cache", "", "folder for the search index, the history and the clone of --remote (default: koonti/ in the Git folder, else your cache folder)")
 	c.Flags().StringVar(&flags.onPublish, "on-publish", "", "URL that a notice is posted to when a new view is served; signed with "+hookSecret+" of the environment")
 	c.Flags().StringVar(&flags.log, "log", "text", "form of the log on standard error: text or json")
+	flags.keys.add(c)
 	c.MarkFlagsMutuallyExclusive("repo", "remote")
 	return c
 }
@@ -91,9 +93,18 @@ func (a *app) runServe(ctx context.Context, flags serveFlags) error {
 		return err
 	}
 	defer index.Close()
-	indexing := newIndexer(index, log)
-	srv := server.New(server.Config{Logger: log, Version: Version(), GraphQL: graphql.Config{Searcher: searcher{index}}})
-	cfg := catalog.Config{Repo: repo, Ref: flags.ref, Model: outside, Prepare: srv.Prepare, Logger: log}
+	past, err := openHistory(repo, flags.cache, outside, flags.keys, log)
+	if err != nil {
+		return err
+	}
+	defer past.Close()
+	indexing, remembering := newIndexer(index, log), newHistorian(past, log)
+	srv := server.New(server.Config{Logger: log, Version: Version(), GraphQL: graphql.Config{Searcher: searcher{index}, Histories: histories{past}, ShowEmails: true}})
+	cfg := catalog.Config{Repo: repo, Ref: flags.ref, Model: outside, Logger: log}
+	cfg.Prepare = func(view *content.View) {
+		remembering.prepare(view)
+		srv.Prepare(view)
+	}
 	if flags.remote != "" {
 		cfg.Fetch = flags.fetch
 	}
@@ -103,6 +114,7 @@ func (a *app) runServe(ctx context.Context, flags serveFlags) error {
 	}
 	cfg.Published = func(view *content.View) {
 		indexing.published(view)
+		remembering.published(view)
 		notifier.Published(view)
 	}
 	cat, err := catalog.Open(ctx, cfg)
@@ -117,6 +129,7 @@ func (a *app) runServe(ctx context.Context, flags serveFlags) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return cat.Run(ctx) })
 	group.Go(func() error { return indexing.run(ctx) })
+	group.Go(func() error { return remembering.run(ctx) })
 	group.Go(func() error { return srv.Serve(ctx, listener, handler) })
 	if flags.onPublish != "" {
 		group.Go(func() error { return notifier.Run(ctx) })

@@ -1,0 +1,368 @@
+package history
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/koonti/koonti/internal/content"
+)
+
+// dump is all that a past tells, in its order.
+func dump(t testing.TB, p *Past) []string {
+	t.Helper()
+	var out []string
+	page, err := p.Changes(t.Context(), content.ChangeQuery{Formatting: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range page.Changes {
+		out = append(out, line1("change", &c))
+	}
+	steps, err := p.Steps(t.Context(), content.ChangeQuery{Formatting: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range steps.Steps {
+		for _, c := range s.Records {
+			out = append(out, line1("step", &c))
+		}
+	}
+	for _, c := range p.view.Model.Collections {
+		for r := range p.view.Snapshot.Set(c.Name).All() {
+			page, err := p.Changes(t.Context(), content.ChangeQuery{Record: &r.Ref, Formatting: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var keys []string
+			for _, c := range page.Changes {
+				keys = append(keys, c.Key())
+			}
+			out = append(out, fmt.Sprint("record ", r.Path, keys))
+		}
+	}
+	return out
+}
+
+func line1(what string, c *content.Change) string {
+	was := ""
+	if c.Was != nil {
+		was = c.Was.Path
+	}
+	number := 0
+	if c.PullRequest != nil {
+		number = c.PullRequest.Number
+	}
+	return fmt.Sprintf("%s %s was %q after %s fields %q unreadable %v step %s at %s pull %d by %v", what, c.Key(), was, c.After, c.Fields, c.Unreadable, c.Step, c.At, number, c.Approvals)
+}
+
+// fresh reads all there is without a cache.
+func fresh(t testing.TB, dir string) []string {
+	_, p := open(t, dir, "")
+	return dump(t, p)
+}
+
+func TestExtendedIsRebuilt(t *testing.T) {
+	for seed := range uint64(6) {
+		w := newWorld(t, 100+seed, 20)
+		cache := t.TempDir()
+		x, p := open(t, w.dir, cache)
+		for round := range 6 {
+			switch {
+			case round == 3:
+				w.forcePush()
+			default:
+				w.grow(10)
+			}
+			if round%2 == 1 { // a new process
+				if err := x.Close(); err != nil {
+					t.Fatal(err)
+				}
+				x, p = open(t, w.dir, cache)
+			} else {
+				p = past(t, x, viewOf(t, x.cfg.Repo, "main"))
+			}
+			if d := cmp.Diff(fresh(t, w.dir), dump(t, p)); d != "" {
+				t.Fatalf("seed %d, round %d: extended is not rebuilt (-rebuilt +extended):\n%s", seed, round, d)
+			}
+		}
+	}
+}
+
+// An older past goes on telling what it told, whatever is read after it.
+func TestAPastStaysAsItIs(t *testing.T) {
+	w := newWorld(t, 7, 40)
+	x, p := open(t, w.dir, "")
+	before := dump(t, p)
+	for range 3 {
+		w.grow(15)
+		past(t, x, viewOf(t, x.cfg.Repo, "main"))
+	}
+	if d := cmp.Diff(before, dump(t, p)); d != "" {
+		t.Errorf("the past changed (-before +after):\n%s", d)
+	}
+}
+
+func TestThePastOfAnOlderCommitIsWhatItWasThen(t *testing.T) {
+	w := newWorld(t, 8, 30)
+	then := w.head()
+	want := fresh(t, w.dir)
+	w.grow(40)
+	x, _ := open(t, w.dir, "")
+	repo := x.cfg.Repo
+	runGit(t, w.dir, "", "branch", "then", then)
+	p, err := x.Past(t.Context(), viewOf(t, repo, "then"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(want, dump(t, p)); d != "" {
+		t.Errorf("(-then +now):\n%s", d)
+	}
+}
+
+func TestReadersWhileItGrows(t *testing.T) {
+	w := newWorld(t, 9, 30)
+	x, p := open(t, w.dir, t.TempDir())
+	want := dump(t, p)
+	done := make(chan struct{})
+	failed := make(chan string, 1)
+	go func() {
+		defer close(failed)
+		for {
+			select {
+			case <-done:
+				return
+			default:
+			}
+			if d := cmp.Diff(want, dump(t, p)); d != "" {
+				failed <- d
+				return
+			}
+		}
+	}()
+	for range 5 {
+		w.grow(10)
+		past(t, x, viewOf(t, x.cfg.Repo, "main"))
+	}
+	close(done)
+	if d, bad := <-failed; bad {
+		t.Errorf("a reader saw another past:\n%s", d)
+	}
+}
+
+const killedDir = "KOONTI_TEST_KILLED"
+
+// TestReadUntilKilled is the process that TestKilledAtAnyMoment kills.
+func TestReadUntilKilled(t *testing.T) {
+	dir, cache, ok := strings.Cut(os.Getenv(killedDir), "\n")
+	if !ok {
+		return // only a part of the other test
+	}
+	open(t, dir, cache)
+}
+
+func TestKilledAtAnyMoment(t *testing.T) {
+	w := newWorld(t, 10, 1500)
+	want := fresh(t, w.dir)
+	cache := t.TempDir()
+	for n := range 6 {
+		c := exec.Command(os.Args[0], "-test.run=^TestReadUntilKilled$")
+		c.Env = append(os.Environ(), killedDir+"="+w.dir+"\n"+cache)
+		if err := c.Start(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Duration(60+50*n) * time.Millisecond)
+		_ = c.Process.Kill()
+		_ = c.Wait()
+	}
+	_, p := open(t, w.dir, cache)
+	if d := cmp.Diff(want, dump(t, p)); d != "" {
+		t.Errorf("after kills (-rebuilt +kept):\n%s", d)
+	}
+}
+
+func TestTwoProcessesDoNotHarmEachOther(t *testing.T) {
+	w := newWorld(t, 11, 40)
+	cache := t.TempDir()
+	one, _ := open(t, w.dir, cache)
+	two, _ := open(t, w.dir, cache)
+	for round := range 4 {
+		w.grow(10)
+		want := fresh(t, w.dir)
+		for i, x := range []*Index{one, two} {
+			if d := cmp.Diff(want, dump(t, past(t, x, viewOf(t, x.cfg.Repo, "main")))); d != "" {
+				t.Fatalf("round %d, process %d (-rebuilt +kept):\n%s", round, i, d)
+			}
+		}
+	}
+	_, third := open(t, w.dir, cache)
+	if d := cmp.Diff(fresh(t, w.dir), dump(t, third)); d != "" {
+		t.Errorf("what they left (-rebuilt +kept):\n%s", d)
+	}
+}
+
+func TestAFileThatCannotBeUsedIsReadAnew(t *testing.T) {
+	w := newWorld(t, 12, 30)
+	want := fresh(t, w.dir)
+	tests := map[string]func(t *testing.T, file string){
+		"no database":    func(t *testing.T, file string) { write(t, file, strings.Repeat("not a database", 100)) },
+		"empty":          func(t *testing.T, file string) { write(t, file, "") },
+		"other format":   func(t *testing.T, file string) { execute(t, file, "UPDATE about SET value = '0' WHERE key = 'format'") },
+		"other meaning":  func(t *testing.T, file string) { execute(t, file, "UPDATE about SET value = 'x' WHERE key = 'meaning'") },
+		"broken parents": func(t *testing.T, file string) { execute(t, file, "UPDATE commits SET parents = '99999' WHERE id = 3") },
+		"broken fields":  func(t *testing.T, file string) { execute(t, file, "UPDATE changes SET fields = '[' WHERE id = 3") },
+		"a table less":   func(t *testing.T, file string) { execute(t, file, "DROP TABLE changes") },
+	}
+	for name, spoil := range tests {
+		t.Run(name, func(t *testing.T) {
+			cache := t.TempDir()
+			x, _ := open(t, w.dir, cache)
+			if err := x.Close(); err != nil {
+				t.Fatal(err)
+			}
+			spoil(t, filepath.Join(cache, FileName))
+			for _, when := range []string{"at once", "at the next start"} {
+				x, p := open(t, w.dir, cache)
+				if d := cmp.Diff(want, dump(t, p)); d != "" {
+					t.Errorf("%s (-rebuilt +kept):\n%s", when, d)
+				}
+				if err := x.Close(); err != nil {
+					t.Fatal(err)
+				}
+			}
+		})
+	}
+	t.Run("a folder that cannot be made", func(t *testing.T) {
+		file := filepath.Join(t.TempDir(), "file")
+		write(t, file, "")
+		_, p := open(t, w.dir, filepath.Join(file, "below"))
+		if d := cmp.Diff(want, dump(t, p)); d != "" {
+			t.Error(d)
+		}
+	})
+}
+
+func write(t *testing.T, file, text string) {
+	t.Helper()
+	for _, suffix := range []string{"-wal", "-shm"} {
+		_ = os.Remove(file + suffix)
+	}
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func execute(t *testing.T, file, statement string) {
+	t.Helper()
+	db, err := sql.Open("sqlite", file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.Exec(statement); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestForcedPushesAreListed(t *testing.T) {
+	w := newWorld(t, 13, 30)
+	repo := openRepo(t, w.dir)
+	noticed := time.Date(2026, 11, 23, 20, 0, 0, 0, time.UTC)
+	x := Open(Config{Repo: repo, Model: "schema/model.json", Now: func() time.Time { return noticed }})
+	follow := func() {
+		t.Helper()
+		view := viewOf(t, repo, "main")
+		past(t, x, view)
+		if err := x.Follow(t.Context(), view); err != nil {
+			t.Fatal(err)
+		}
+	}
+	follow()
+	w.grow(5)
+	follow()
+	var want []content.Rewrite
+	for range 2 {
+		from, to := w.forcePush()
+		follow()
+		follow() // nothing new
+		want = slices.Insert(want, 0, content.Rewrite{Ref: "refs/heads/main", From: content.Hash(from), To: content.Hash(to), Noticed: noticed})
+		noticed = noticed.Add(time.Minute)
+	}
+	w.grow(3)
+	follow()
+	got, err := x.Rewrites(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+	for _, r := range want {
+		runGit(t, w.dir, "", "gc", "-q", "--prune=now")
+		runGit(t, w.dir, "", "cat-file", "-e", string(r.From))
+	}
+}
+
+func TestWhileItIsReadTheErrorSaysHowFar(t *testing.T) {
+	w := newWorld(t, 14, 20)
+	repo := openRepo(t, w.dir)
+	x := Open(Config{Repo: repo, Model: "schema/model.json"})
+	view := viewOf(t, repo, "main")
+	x.writing.Lock()
+	x.progress.building.Store(true)
+	x.progress.total.Store(20)
+	x.progress.done.Store(7)
+	_, err := x.Past(t.Context(), view)
+	x.progress.building.Store(false)
+	x.writing.Unlock()
+	if !errors.Is(err, content.ErrUnavailable) || !strings.Contains(err.Error(), "7 of 20 commits") {
+		t.Errorf("%v", err)
+	}
+	if p, err := x.Past(t.Context(), view); err != nil || len(p.steps) == 0 {
+		t.Errorf("after it: %v", err)
+	}
+}
+
+func TestAShallowCloneSaysWhatToFetch(t *testing.T) {
+	w := newWorld(t, 15, 30)
+	dir := t.TempDir()
+	runGit(t, dir, "", "clone", "-q", "--bare", "--depth", "2", "file://"+w.dir, "shallow.git")
+	repo := openRepo(t, filepath.Join(dir, "shallow.git"))
+	x := Open(Config{Repo: repo, Model: "schema/model.json"})
+	_, err := x.Past(t.Context(), viewOf(t, repo, "main"))
+	if !errors.Is(err, content.ErrUnavailable) || !strings.Contains(err.Error(), "git fetch --unshallow") {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestACancelledReadingGoesOn(t *testing.T) {
+	w := newWorld(t, 16, 1200)
+	repo := openRepo(t, w.dir)
+	view := viewOf(t, repo, "main")
+	x := Open(Config{Repo: repo, Dir: t.TempDir(), Model: "schema/model.json"})
+	defer x.Close()
+	stopped := 0
+	for n := range 20 {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Duration(10*n)*time.Millisecond)
+		if err := x.Extend(ctx, view); err != nil {
+			stopped++
+		}
+		cancel()
+	}
+	if stopped == 0 {
+		t.Error("no reading was stopped: the test tests nothing")
+	}
+	if d := cmp.Diff(fresh(t, w.dir), dump(t, past(t, x, view))); d != "" {
+		t.Errorf("(-rebuilt +kept):\n%s", d)
+	}
+}

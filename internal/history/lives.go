@@ -1,0 +1,277 @@
+package history
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"golang.org/x/text/cases"
+
+	"github.com/koonti/koonti/internal/content"
+)
+
+// follower finds the changes of a place that lies in a list, whose index is another in
+// other versions: it goes back along what readers saw, and keeps where the place was.
+type follower struct {
+	past *Past
+	// at is the place after each step, by its number; from the first step at which it is
+	// there.
+	at []followed
+}
+
+type followed struct {
+	turn
+	at content.Pointer
+}
+
+// follower returns nil where field lies in no list of the record that is served: then
+// its pointer is the same in all versions.
+func (p *Past) follower(ctx context.Context, ref content.Ref, field content.Pointer) (*follower, error) {
+	r := p.view.Snapshot.Record(ref)
+	if r == nil || string(content.Generic(field, r.Root)) == string(field) {
+		return nil, nil
+	}
+	f := &follower{past: p}
+	at := field
+	for t, err := range p.trail(ctx, r) {
+		if err != nil {
+			return nil, err
+		}
+		f.at = append(f.at, followed{t, at})
+		was, there := p.differ(r, t).Trace(t.before, t.after, at)
+		if !there {
+			break
+		}
+		at = was
+	}
+	return f, nil
+}
+
+// match reports whether a row gave the place another value.
+func (f *follower) match(ctx context.Context, r placed) (bool, error) {
+	i := slices.IndexFunc(f.at, func(t followed) bool { return t.row != nil && t.step == r.step })
+	if i < 0 {
+		return false, nil
+	}
+	t := f.at[i]
+	if r.row == t.row {
+		return f.past.touches(ctx, r, t.at)
+	}
+	_, after, err := f.past.documents(ctx, r)
+	if err != nil || after == nil {
+		return false, err
+	}
+	here, ok := f.past.state.where.differ(f.past.paths[r.path]).Trace(after, t.after, t.at)
+	if !ok {
+		return false, nil
+	}
+	return f.past.touches(ctx, r, here)
+}
+
+// Versions lists the versions that readers saw of a record, newest first, under all its
+// names. after is the key of the change of the one before.
+func (p *Past) Versions(ctx context.Context, ref content.Ref, limit int, after string) ([]content.Version, bool, error) {
+	story, ok := p.storyOf(ref)
+	if !ok {
+		return nil, false, nil
+	}
+	list := p.seenOf(story)
+	below := len(list)
+	if after != "" {
+		below = slices.IndexFunc(list, func(i int32) bool { c := p.change(p.seen[i]); return c.Key() == after })
+		if below < 0 {
+			return nil, false, fmt.Errorf("%w: the cursor names no version of the record", content.ErrNotFound)
+		}
+	}
+	var out []content.Version
+	for n := below - 1; n >= 0; n-- {
+		if p.seen[list[n]].after == (oid{}) {
+			continue // a deletion ends a version and begins none
+		}
+		if limit > 0 && len(out) == limit {
+			return out, true, nil
+		}
+		v := content.Version{Change: p.change(p.seen[list[n]])}
+		if n+1 < len(list) {
+			until := p.change(p.seen[list[n+1]])
+			v.Until = &until
+		}
+		out = append(out, v)
+	}
+	return out, false, nil
+}
+
+// Moved returns what a record that no longer has a name is called now, and the change
+// that took the name away.
+func (p *Past) Moved(_ context.Context, ref content.Ref) (now *content.Ref, by *content.Change, err error) {
+	path, known := p.pathOf(ref)
+	story, ok := p.storyOf(ref)
+	if !known || !ok || p.view.Snapshot.Record(ref) != nil {
+		return nil, nil, nil
+	}
+	list := p.seenOf(story)
+	for _, i := range slices.Backward(list) {
+		r := p.seen[i]
+		left := r.was >= 0 && p.paths[r.was] == path || r.kind == content.Deleted && p.paths[r.path] == path
+		if !left {
+			continue
+		}
+		change := p.change(r)
+		by = &change
+		break
+	}
+	if by == nil || len(list) == 0 {
+		return nil, nil, nil
+	}
+	last := p.change(p.seen[list[len(list)-1]])
+	if last.After != "" && p.view.Snapshot.Record(last.Ref) != nil {
+		now = &last.Ref
+	}
+	return now, by, nil
+}
+
+// Deleted lists the deletions of records that are not there now, newest first.
+func (p *Past) Deleted(ctx context.Context, collection content.CollectionName, limit int, after string) (content.ChangePage, error) {
+	var page content.ChangePage
+	found := after == ""
+	for i := len(p.seen) - 1; i >= 0; i-- {
+		if i&1023 == 0 && ctx.Err() != nil {
+			return page, ctx.Err()
+		}
+		if !p.gone(i, collection) {
+			continue
+		}
+		c := p.change(p.seen[i])
+		if !found {
+			found = c.Key() == after
+			continue
+		}
+		if limit > 0 && len(page.Changes) == limit {
+			page.More = true
+			return page, nil
+		}
+		page.Changes = append(page.Changes, c)
+	}
+	if !found {
+		return page, fmt.Errorf("%w: the cursor names no deletion", content.ErrNotFound)
+	}
+	return page, nil
+}
+
+// CountDeleted counts the deletions of records that are not there now.
+func (p *Past) CountDeleted(_ context.Context, collection content.CollectionName) (int, error) {
+	n := 0
+	for i := range p.seen {
+		if p.gone(i, collection) {
+			n++
+		}
+	}
+	return n, nil
+}
+
+// gone reports whether the row at i deleted a record that never came back.
+func (p *Past) gone(i int, collection content.CollectionName) bool {
+	r := p.seen[i]
+	if r.kind != content.Deleted {
+		return false
+	}
+	list := p.seenOf(r.story)
+	if list[len(list)-1] != int32(i) {
+		return false
+	}
+	ref, ok := p.state.where.match(p.paths[r.path])
+	return ok && (collection == "" || ref.Collection == collection)
+}
+
+// Containing lists where readers ever saw a text that has the given part, newest first
+// by when it came.
+func (p *Past) Containing(ctx context.Context, part string, collection content.CollectionName, limit int, after string) ([]content.Occurrence, bool, error) {
+	fold := cases.Fold()
+	part = fold.String(part)
+	has := func(v *content.Value) bool {
+		return v != nil && v.Kind == content.String && strings.Contains(fold.String(v.Text), part)
+	}
+	var out []content.Occurrence
+	passed := after == ""
+	for i := len(p.seen) - 1; i >= 0; i-- {
+		if ctx.Err() != nil {
+			return nil, false, ctx.Err()
+		}
+		r := p.seen[i]
+		ref, _ := p.state.where.match(p.paths[r.path])
+		if collection != "" && ref.Collection != collection || r.after == (oid{}) || r.unreadable || r.kind == content.Formatted {
+			continue
+		}
+		came, err := p.came(ctx, r, has)
+		if err != nil {
+			return nil, false, err
+		}
+		for _, f := range came {
+			o := content.Occurrence{Ref: ref, Path: p.paths[r.path], Field: f.Pointer, Value: f.After.Text, From: p.change(r)}
+			if !passed {
+				passed = o.Key() == after
+				continue
+			}
+			if limit > 0 && len(out) == limit {
+				return out, true, nil
+			}
+			if o.Until, err = p.until(ctx, i, f.Pointer, has); err != nil {
+				return nil, false, err
+			}
+			out = append(out, o)
+		}
+	}
+	if !passed {
+		return nil, false, fmt.Errorf("%w: the cursor names no text that was found", content.ErrNotFound)
+	}
+	return out, false, nil
+}
+
+// came are the texts that are in a version, and were not in the one before.
+func (p *Past) came(ctx context.Context, r placed, has func(*content.Value) bool) ([]content.FieldChange, error) {
+	before, after, err := p.documents(ctx, r)
+	if err != nil || after == nil {
+		return nil, err
+	}
+	differ := p.state.where.differ(p.paths[r.path])
+	var out []content.FieldChange
+	for at, v := range content.Leaves(after) {
+		if !has(v) {
+			continue
+		}
+		was, ok := differ.Trace(before, after, at)
+		if ok && before != nil && has(before.At(was)) {
+			continue
+		}
+		out = append(out, content.FieldChange{Pointer: at, After: v})
+	}
+	return out, nil
+}
+
+// until is the change of what readers saw that took a text away; nil where it is there.
+func (p *Past) until(ctx context.Context, i int, at content.Pointer, has func(*content.Value) bool) (*content.Change, error) {
+	list := p.seenOf(p.seen[i].story)
+	n, _ := slices.BinarySearch(list, int32(i))
+	for _, next := range list[n+1:] {
+		r := p.seen[next]
+		if r.unreadable {
+			continue
+		}
+		before, after, err := p.documents(ctx, r)
+		if err != nil {
+			return nil, err
+		}
+		now, there := content.Pointer(""), false
+		if after != nil {
+			// Trace leads from after to before: look from the other side.
+			now, there = p.state.where.differ(p.paths[r.path]).Trace(after, before, at)
+		}
+		if !there || !has(after.At(now)) {
+			change := p.change(r)
+			return &change, nil
+		}
+		at = now
+	}
+	return nil, nil
+}

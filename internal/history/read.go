@@ -1,0 +1,302 @@
+package history
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/koonti/koonti/internal/content"
+	"github.com/koonti/koonti/internal/gitrepo"
+)
+
+const (
+	// window is how many commits are read, and written to disk, at a time; portion how
+	// many of them one worker takes.
+	window  = 512
+	portion = 16
+)
+
+// scanned is what was read of one commit.
+type scanned struct {
+	drafts []draft
+	// places are where the commit's model, if it changed it, says that records lie.
+	places []place
+}
+
+// gather adds all commits that lead to heads to the graph, parents first.
+func (x *Index) gather(ctx context.Context, st *state, heads []content.Hash) error {
+	fresh := map[oid]*gitrepo.Commit{}
+	known := func(h gitrepo.Hash) bool {
+		_, ok := st.graph.byHash[parseOID(content.Hash(h))]
+		return ok
+	}
+	var tips []gitrepo.Hash
+	for _, h := range heads {
+		if !known(gitrepo.Hash(h)) {
+			tips = append(tips, gitrepo.Hash(h))
+		}
+	}
+	if len(tips) == 0 {
+		return nil
+	}
+	for c, err := range x.cfg.Repo.Walk(ctx, tips, known) {
+		if err != nil {
+			return fmt.Errorf("walk commits: %w", err)
+		}
+		if c.Boundary {
+			return fmt.Errorf("%w: it ends at %s; run 'git fetch --unshallow'", errShallow, c.Hash.Short())
+		}
+		fresh[parseOID(content.Hash(c.Hash))] = &c
+		x.progress.found.Store(int64(len(fresh)))
+	}
+	order := ordered(st.graph, fresh)
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	for _, id := range order {
+		st.graph.add(st.commit(id, fresh[id]))
+	}
+	return nil
+}
+
+// errShallow: the past is not all there.
+var errShallow = fmt.Errorf("%w: the history is not known in a shallow clone", content.ErrUnavailable)
+
+// ordered sorts commits by generation, then by hash: parents first, and the same
+// whatever order they came in.
+func ordered(g *graph, fresh map[oid]*gitrepo.Commit) []oid {
+	generation := make(map[oid]int32, len(fresh))
+	order := make([]oid, 0, len(fresh))
+	for id := range fresh {
+		order = append(order, id)
+	}
+	var open []oid
+	for _, id := range order {
+		for open = append(open[:0], id); len(open) > 0; {
+			at := open[len(open)-1]
+			if generation[at] > 0 {
+				open = open[:len(open)-1]
+				continue
+			}
+			highest, waiting := int32(0), false
+			for _, p := range fresh[at].Parents {
+				parent := parseOID(content.Hash(p))
+				if i, ok := g.byHash[parent]; ok {
+					highest = max(highest, g.commits[i].generation)
+				} else if generation[parent] == 0 {
+					open, waiting = append(open, parent), true
+				} else {
+					highest = max(highest, generation[parent])
+				}
+			}
+			if !waiting {
+				generation[at] = highest + 1
+			}
+		}
+	}
+	slices.SortFunc(order, func(a, b oid) int {
+		return cmp.Or(cmp.Compare(generation[a], generation[b]), slices.Compare(a[:], b[:]))
+	})
+	return order
+}
+
+// commit keeps what is needed of a commit whose parents are in the graph.
+func (s *state) commit(id oid, c *gitrepo.Commit) commit {
+	m := readMessage(c.Message, len(c.Parents))
+	out := commit{
+		hash: id, tree: parseOID(content.Hash(c.Tree)), subject: m.subject, pull: m.pullRequest,
+		authored: c.Author.When.Unix(), committed: c.Committer.When.Unix(),
+		author: s.person(person{c.Author.Name, c.Author.Email}), committer: s.person(person{c.Committer.Name, c.Committer.Email}),
+	}
+	for _, p := range c.Parents {
+		out.parents = append(out.parents, s.graph.byHash[parseOID(content.Hash(p))])
+	}
+	for _, list := range []struct {
+		role   role
+		people []person
+	}{{coAuthor, m.coAuthors}, {reviewer, m.reviewers}, {approver, m.approvers}} {
+		for _, p := range list.people {
+			out.credits = append(out.credits, credit{list.role, s.person(p)})
+		}
+	}
+	return out
+}
+
+// scan reads what the commits not done yet did, and returns places that were not
+// known before.
+func (x *Index) scan(ctx context.Context, st *state) ([]place, error) {
+	type batch struct {
+		from int32
+		list []scanned
+		err  error
+	}
+	scan := &scanner{x.documents, st.where}
+	total := int32(len(st.graph.commits))
+	x.progress.total.Store(int64(total))
+	next := make(chan batch, 1)
+	read := func(from int32) {
+		list, err := scan.window(ctx, st.graph, from, min(from+window, total))
+		next <- batch{from, list, err}
+	}
+	var more []place
+	if st.done < total {
+		go read(st.done)
+	}
+	for st.done < total {
+		b := <-next
+		if b.err != nil {
+			return nil, b.err
+		}
+		if to := b.from + int32(len(b.list)); to < total {
+			go read(to)
+		}
+		for i, s := range b.list {
+			more = append(more, s.places...)
+			if err := x.keep(ctx, scan, st, b.from+int32(i), s.drafts); err != nil {
+				if st.done+int32(len(b.list)-i) < total {
+					<-next
+				}
+				return nil, err
+			}
+		}
+		x.progress.done.Store(int64(st.done))
+		x.store.save(ctx, st)
+	}
+	return more, nil
+}
+
+// window reads a range of commits with all cores.
+func (s *scanner) window(ctx context.Context, g *graph, from, to int32) ([]scanned, error) {
+	list := make([]scanned, to-from)
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for first := from; first < to; first += portion {
+		group.Go(func() error {
+			for i := first; i < min(first+portion, to); i++ {
+				var err error
+				if list[i-from], err = s.commit(ctx, g, &g.commits[i]); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	return list, group.Wait()
+}
+
+func (s *scanner) commit(ctx context.Context, g *graph, c *commit) (scanned, error) {
+	drafts, model, err := s.changes(ctx, g, c)
+	if err != nil || model == (oid{}) {
+		return scanned{drafts: drafts}, err
+	}
+	data, err := s.repo.Blob(ctx, gitrepo.Hash(model.hash()))
+	if errors.Is(err, gitrepo.ErrTooLarge) {
+		return scanned{drafts: drafts}, nil
+	}
+	return scanned{drafts, readPlaces(string(data))}, err
+}
+
+// keep makes the drafts of a commit rows of the state.
+func (x *Index) keep(ctx context.Context, scan *scanner, st *state, c int32, drafts []draft) error {
+	drafts = slices.DeleteFunc(drafts, func(d draft) bool { return st.moved(c, d) })
+	for i := range drafts {
+		if err := scan.bridge(ctx, st, st.graph.commits[c].parents, &drafts[i]); err != nil {
+			return err
+		}
+	}
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	rows := st.settle(c, drafts)
+	at := &st.graph.commits[c]
+	at.first = int32(len(st.rows))
+	st.rows = append(st.rows, rows...)
+	at.last = int32(len(st.rows))
+	st.done = c + 1
+	return nil
+}
+
+// moved reports whether what a merge seems to have dropped is only called something
+// else: the file was renamed on the other side, and the merge carried on there.
+func (s *state) moved(c int32, d draft) bool {
+	if d.kind != content.Overruled || d.after != (oid{}) {
+		return false
+	}
+	path, known := s.pathOf[d.path]
+	if !known {
+		return false
+	}
+	_, gone := s.lifeAt(c, path)
+	return gone
+}
+
+// bridge finds the fields of a draft whose version before cannot be read, from the
+// newest one before that can.
+func (s *scanner) bridge(ctx context.Context, st *state, parents []int32, d *draft) error {
+	if !d.bridge || len(parents) == 0 {
+		return nil
+	}
+	path := d.path
+	if d.was != "" {
+		path = d.was
+	}
+	var err error
+	if d.bridged, err = s.readable(ctx, st, parents[0], path); err != nil {
+		return err
+	}
+	before, err := s.document(ctx, d.bridged)
+	if err != nil {
+		return err
+	}
+	after, err := s.document(ctx, d.after)
+	if err != nil {
+		return err
+	}
+	d.fields = s.where.differ(d.path).Diff(rootOf(before), rootOf(after))
+	return nil
+}
+
+// readable goes back along first parents, as those who read the branch would, to the
+// newest version of a file that is strict JSON: none where the file never was.
+func (s *scanner) readable(ctx context.Context, st *state, at int32, path string) (oid, error) {
+	for child := int32(-1); ; {
+		c := &st.graph.commits[at]
+		e, err := s.repo.Lookup(ctx, gitrepo.Hash(c.tree.hash()), path)
+		if err != nil && !errors.Is(err, gitrepo.ErrNotFound) {
+			return oid{}, err
+		}
+		blob := blobOf(e)
+		if blob == (oid{}) {
+			was, renamed := st.formerPath(child, path)
+			if !renamed {
+				return oid{}, nil
+			}
+			path, child = was, -1
+			continue
+		}
+		if doc, err := s.document(ctx, blob); err != nil || doc != nil {
+			return blob, err
+		}
+		if len(c.parents) == 0 {
+			return oid{}, nil
+		}
+		child, at = at, c.parents[0]
+	}
+}
+
+// formerPath is what a commit renamed to path.
+func (s *state) formerPath(c int32, path string) (string, bool) {
+	if c < 0 {
+		return "", false
+	}
+	at := &s.graph.commits[c]
+	for _, r := range s.rows[at.first:at.last] {
+		if r.was >= 0 && s.paths[r.path] == path {
+			return s.paths[r.was], true
+		}
+	}
+	return "", false
+}

@@ -1,0 +1,293 @@
+package history
+
+import (
+	"context"
+	"iter"
+	"slices"
+
+	"github.com/koonti/koonti/internal/content"
+)
+
+// turn is one difference that readers saw in a record: the step's, or what is not
+// committed yet.
+type turn struct {
+	placed // the row is nil for what is not committed
+	draft  *content.Change
+	// before and after are nil where there was no record, or none that can be read.
+	before, after *content.Value
+}
+
+// trail yields the turns of r, newest first, beginning with the one that brought the
+// version that is served. Versions that cannot be read are passed over.
+func (p *Past) trail(ctx context.Context, r *content.Record) iter.Seq2[turn, error] {
+	return func(yield func(turn, error) bool) {
+		story, ok := p.storyOf(r.Ref)
+		var list []int32
+		if ok {
+			list = p.seenOf(story)
+		}
+		draft, err := p.draft(ctx, r)
+		if err != nil {
+			yield(turn{}, err)
+			return
+		}
+		wanted := parseOID(r.Blob)
+		if draft != nil {
+			t := turn{draft: draft, after: r.Root}
+			before, err := p.Document(ctx, draft.Before)
+			if err != nil {
+				yield(turn{}, err)
+				return
+			}
+			if t.before = rootOf(before); !yield(t, nil) {
+				return
+			}
+			wanted = parseOID(draft.Before)
+		}
+		begun := false
+		for _, i := range slices.Backward(list) {
+			row := p.seen[i]
+			if begun = begun || row.after == wanted; !begun || row.unreadable {
+				continue
+			}
+			t := turn{placed: row}
+			if t.before, t.after, err = p.documents(ctx, row); err != nil {
+				yield(turn{}, err)
+				return
+			}
+			if !yield(t, nil) {
+				return
+			}
+		}
+	}
+}
+
+// draft is the change of a record that is not committed yet; nil where there is none.
+func (p *Past) draft(ctx context.Context, r *content.Record) (*content.Change, error) {
+	if !r.Uncommitted {
+		return nil, nil
+	}
+	c := &content.Change{Ref: r.Ref, Path: r.Path, Kind: content.Created, After: r.Blob}
+	if story, ok := p.storyOf(r.Ref); ok {
+		if list := p.seenOf(story); len(list) > 0 {
+			c.Before = p.seen[list[len(list)-1]].after.hash()
+		}
+	}
+	before, err := p.Document(ctx, c.Before)
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range p.state.where.differ(r.Path).Diff(rootOf(before), r.Root) {
+		c.Fields = append(c.Fields, f.Pointer)
+	}
+	switch {
+	case c.Before == "":
+	case len(c.Fields) == 0:
+		c.Kind = content.Formatted
+	default:
+		c.Kind = content.Updated
+	}
+	return c, nil
+}
+
+// uncommitted is the draft of the record asked for, if it is one that is asked for.
+func (a *asked) uncommitted(ctx context.Context) (*content.Change, error) {
+	if a.Record == nil || a.Author != "" || a.Approved != nil || a.PullRequest != 0 || !a.Since.IsZero() || !a.Until.IsZero() {
+		return nil, nil
+	}
+	r := a.past.view.Snapshot.Record(*a.Record)
+	if r == nil {
+		return nil, nil
+	}
+	c, err := a.past.draft(ctx, r)
+	if c == nil || err != nil {
+		return nil, err
+	}
+	wanted := (len(a.Kinds) == 0 || slices.Contains(a.Kinds, c.Kind)) &&
+		(c.Kind != content.Formatted || a.Formatting || slices.Contains(a.Kinds, content.Formatted)) &&
+		(a.Field == nil || slices.ContainsFunc(c.Fields, func(f content.Pointer) bool { return overlap(f, *a.Field) }))
+	if !wanted {
+		return nil, nil
+	}
+	return c, nil
+}
+
+// LastChange returns the change that gave field, or what lies below it, the value it
+// has in r.
+func (p *Past) LastChange(ctx context.Context, r *content.Record, field content.Pointer) (*content.Change, error) {
+	at := field
+	for t, err := range p.trail(ctx, r) {
+		if err != nil {
+			return nil, err
+		}
+		differ := p.differ(r, t)
+		if changed(differ, t.before, t.after, at) {
+			return p.setter(ctx, t, at)
+		}
+		at, _ = differ.Trace(t.before, t.after, at)
+	}
+	return nil, nil
+}
+
+func (p *Past) differ(r *content.Record, t turn) *content.Differ {
+	if t.row == nil {
+		return p.state.where.differ(r.Path)
+	}
+	return p.state.where.differ(p.paths[t.path])
+}
+
+// changed reports whether a place of after, or what lies below it, had another value in
+// before; for a place that after does not have, whether before had it.
+func changed(differ *content.Differ, before, after *content.Value, at content.Pointer) bool {
+	if before == nil || after == nil {
+		return before.At(at) != nil || after.At(at) != nil
+	}
+	if after.At(at) == nil {
+		return before.At(at) != nil
+	}
+	was, there := differ.Trace(before, after, at)
+	if !there {
+		return true
+	}
+	for _, f := range differ.Diff(before, after) {
+		switch {
+		case f.After == nil && was.Covers(f.Pointer), f.After != nil && at.Covers(f.Pointer):
+			return true
+		case f.After != nil && f.Pointer.Covers(at):
+			return !before.At(was).Equal(after.At(at))
+		}
+	}
+	return false
+}
+
+// setter finds, among the changes that came with a turn, the newest that gave the
+// place the value it has after it; the step itself where none did.
+func (p *Past) setter(ctx context.Context, t turn, at content.Pointer) (*content.Change, error) {
+	if t.row == nil {
+		return t.draft, nil
+	}
+	value := t.after.At(at)
+	for _, c := range slices.Backward(p.inside(t.placed)) {
+		ok, err := p.sets(ctx, c, t, at, value)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			change := p.change(c)
+			return &change, nil
+		}
+	}
+	change := p.change(t.placed)
+	return &change, nil
+}
+
+// sets reports whether a change gave the value that lies at a place after the turn.
+func (p *Past) sets(ctx context.Context, c placed, t turn, at content.Pointer, value *content.Value) (bool, error) {
+	if c.after == t.after0() && c.before == t.before0() {
+		return true, nil
+	}
+	if c.unreadable || len(c.fields) == 0 {
+		return false, nil
+	}
+	_, after, err := p.documents(ctx, c)
+	if err != nil || after == nil {
+		return after == nil && value == nil, err
+	}
+	here, ok := p.state.where.differ(p.paths[c.path]).Trace(after, t.after, at)
+	if !ok || value != nil && !after.At(here).Equal(value) {
+		return false, nil
+	}
+	return p.touches(ctx, c, here)
+}
+
+func (t turn) after0() oid  { return t.row.after }
+func (t turn) before0() oid { return t.row.before }
+
+// Blame tells for every leaf of r which change gave it its value. What commits named in
+// .git-blame-ignore-revs did is put down to whoever set the value before them, where
+// there was one.
+func (p *Past) Blame(ctx context.Context, r *content.Record) ([]content.FieldBlame, error) {
+	var out []content.FieldBlame
+	for at, v := range content.Leaves(r.Root) {
+		out = append(out, content.FieldBlame{Pointer: at, Value: v})
+	}
+	open := make(map[int]content.Pointer, len(out)) // places of the leaves not found yet, in the version at hand
+	for i := range out {
+		open[i] = out[i].Pointer
+	}
+	for t, err := range p.trail(ctx, r) {
+		if err != nil {
+			return nil, err
+		}
+		if len(open) == 0 {
+			break
+		}
+		if err := p.blame(ctx, r, t, out, open); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// blame settles the leaves that one turn set, and moves the others to where they lay
+// before it.
+func (p *Past) blame(ctx context.Context, r *content.Record, t turn, out []content.FieldBlame, open map[int]content.Pointer) error {
+	differ := p.differ(r, t)
+	set := map[string]*content.Change{}
+	for i := range out {
+		at, ok := open[i]
+		if !ok {
+			continue
+		}
+		was, there := differ.Trace(t.before, t.after, at)
+		touched := !there || !t.before.At(was).Equal(t.after.At(at))
+		if !touched {
+			open[i] = was
+			continue
+		}
+		change, err := p.setter(ctx, t, at)
+		if err != nil {
+			return err
+		}
+		if there && p.notes.passed[parseOID(change.Commit)] {
+			open[i] = was
+			continue
+		}
+		// Leaves of one change share it.
+		if known := set[change.Key()]; known != nil {
+			change = known
+		}
+		set[change.Key()] = change
+		out[i].Change = change
+		delete(open, i)
+	}
+	return nil
+}
+
+// Span returns the changes that created r and last changed a value of it, of those that
+// are committed.
+func (p *Past) Span(r *content.Record) (created, updated *content.Change) {
+	story, ok := p.storyOf(r.Ref)
+	if !ok {
+		return nil, nil
+	}
+	list := p.seenOf(story)
+	if len(list) == 0 {
+		return nil, nil
+	}
+	first := p.change(p.inside(p.seen[list[0]])[0])
+	for _, i := range slices.Backward(list) {
+		if p.seen[i].kind == content.Formatted {
+			continue
+		}
+		for _, c := range slices.Backward(p.inside(p.seen[i])) {
+			if c.kind != content.Formatted {
+				last := p.change(c)
+				return &first, &last
+			}
+		}
+		last := p.change(p.seen[i])
+		return &first, &last
+	}
+	return &first, nil
+}
