@@ -49,7 +49,7 @@ bench:
 # DIR is a folder with a fast-export of a real repository and the model to serve it.
 realworld: build
 	@test -n "$(DIR)" || { echo "say where: make realworld DIR=path"; exit 1; }
-	KOONTI_REALWORLD=$(abspath $(DIR)) $(GO) test -count=1 -v -tags realworld -run TestRealWorld ./internal/cli
+	KOONTI_REALWORLD=$(abspath $(DIR)) $(GO) test -count=1 -v -tags realworld -run TestRealWorld ./internal/history ./internal/cli
 
 # A short turn of every fuzz target.
 fuzz:

@@ -215,10 +215,12 @@ func TestAFileThatCannotBeUsedIsReadAnew(t *testing.T) {
 	w := newWorld(t, 12, 30)
 	want := fresh(t, w.dir)
 	tests := map[string]func(t *testing.T, file string){
-		"no database":    func(t *testing.T, file string) { write(t, file, strings.Repeat("not a database", 100)) },
-		"empty":          func(t *testing.T, file string) { write(t, file, "") },
-		"other format":   func(t *testing.T, file string) { execute(t, file, "UPDATE about SET value = '0' WHERE key = 'format'") },
-		"other meaning":  func(t *testing.T, file string) { execute(t, file, "UPDATE about SET value = 'x' WHERE key = 'meaning'") },
+		"no database":  func(t *testing.T, file string) { write(t, file, strings.Repeat("not a database", 100)) },
+		"empty":        func(t *testing.T, file string) { write(t, file, "") },
+		"other format": func(t *testing.T, file string) { execute(t, file, "UPDATE about SET value = '0' WHERE key = 'format'") },
+		"other meaning": func(t *testing.T, file string) {
+			execute(t, file, "UPDATE about SET value = 'x' WHERE key = 'meaning'")
+		},
 		"broken parents": func(t *testing.T, file string) { execute(t, file, "UPDATE commits SET parents = '99999' WHERE id = 3") },
 		"broken fields":  func(t *testing.T, file string) { execute(t, file, "UPDATE changes SET fields = '[' WHERE id = 3") },
 		"a table less":   func(t *testing.T, file string) { execute(t, file, "DROP TABLE changes") },

@@ -63,6 +63,7 @@ type oracle struct {
 	dir  string
 	head string
 	dirs []string // the folders that have records: <dir>/<id>.json
+	sets []string // the members whose order means nothing, by the schema
 	// order has the commits, newest first by git rev-list --topo-order.
 	order   []string
 	parents map[string][]string
@@ -323,6 +324,11 @@ func (o *oracle) document(blob string) document {
 	}
 	value, err := readStrict(data)
 	d := document{value, err == nil}
+	for _, name := range o.sets {
+		if set, ok := d.member(name).([]any); ok {
+			slices.SortFunc(set, func(a, b any) int { return cmp.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
+		}
+	}
 	o.docs[blob] = d
 	return d
 }
