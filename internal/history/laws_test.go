@@ -368,3 +368,59 @@ func TestACancelledReadingGoesOn(t *testing.T) {
 		t.Errorf("(-rebuilt +kept):\n%s", d)
 	}
 }
+
+// What is found by the index of three characters is what a look at every version finds.
+func TestATextIsFoundWhereverItWas(t *testing.T) {
+	w := newWorld(t, 17, 200)
+	_, p := open(t, w.dir, "")
+	found := 0
+	for _, part := range []string{"kunta", "KUNTA", "ä", "po", "koonti raportti", "nowhere at all", "\\s", "😀"} {
+		got, _, err := p.Containing(t.Context(), part, "", 0, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := map[string]bool{}
+		for i, r := range p.seen {
+			before, after, err := p.documents(t.Context(), r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			differ := p.state.where.differ(p.paths[r.path])
+			for at, v := range content.Leaves(after) {
+				has := func(v *content.Value) bool {
+					return v != nil && v.Kind == content.String && strings.Contains(strings.ToLower(v.Text), strings.ToLower(part))
+				}
+				was, there := differ.Trace(before, after, at)
+				if after != nil && has(v) && !(there && before != nil && has(before.At(was))) {
+					c := p.change(p.seen[i])
+					want[c.Key()+" "+string(at)] = true
+				}
+			}
+		}
+		keys := map[string]bool{}
+		for _, o := range got {
+			keys[o.Key()] = true
+		}
+		if d := cmp.Diff(want, keys); d != "" {
+			t.Errorf("%q (-want +got):\n%s", part, d)
+		}
+		found += len(got)
+		paged, after := 0, ""
+		for {
+			page, more, err := p.Containing(t.Context(), part, "", 7, after)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if paged += len(page); !more {
+				break
+			}
+			after = page[len(page)-1].Key()
+		}
+		if paged != len(got) {
+			t.Errorf("%q: %d in pages, %d at once", part, paged, len(got))
+		}
+	}
+	if found == 0 {
+		t.Error("nothing was found: the test tests nothing")
+	}
+}

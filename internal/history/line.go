@@ -33,6 +33,7 @@ type line struct {
 	holders map[int32][]holder
 	// livesOf are the lives of a story's rows, with the place of the first of each.
 	livesOf [][]holder
+	texts   texts
 }
 
 // holder says that from a diff on, something is of a story or a life.

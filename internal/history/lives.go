@@ -4,9 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
-
-	"golang.org/x/text/cases"
 
 	"github.com/koonti/koonti/internal/content"
 )
@@ -182,96 +179,4 @@ func (p *Past) gone(i int, collection content.CollectionName) bool {
 	}
 	ref, ok := p.state.where.match(p.paths[r.path])
 	return ok && (collection == "" || ref.Collection == collection)
-}
-
-// Containing lists where readers ever saw a text that has the given part, newest first
-// by when it came.
-func (p *Past) Containing(ctx context.Context, part string, collection content.CollectionName, limit int, after string) ([]content.Occurrence, bool, error) {
-	fold := cases.Fold()
-	part = fold.String(part)
-	has := func(v *content.Value) bool {
-		return v != nil && v.Kind == content.String && strings.Contains(fold.String(v.Text), part)
-	}
-	var out []content.Occurrence
-	passed := after == ""
-	for i := len(p.seen) - 1; i >= 0; i-- {
-		if ctx.Err() != nil {
-			return nil, false, ctx.Err()
-		}
-		r := p.seen[i]
-		ref, _ := p.state.where.match(p.paths[r.path])
-		if collection != "" && ref.Collection != collection || r.after == (oid{}) || r.unreadable || r.kind == content.Formatted {
-			continue
-		}
-		came, err := p.came(ctx, r, has)
-		if err != nil {
-			return nil, false, err
-		}
-		for _, f := range came {
-			o := content.Occurrence{Ref: ref, Path: p.paths[r.path], Field: f.Pointer, Value: f.After.Text, From: p.change(r)}
-			if !passed {
-				passed = o.Key() == after
-				continue
-			}
-			if limit > 0 && len(out) == limit {
-				return out, true, nil
-			}
-			if o.Until, err = p.until(ctx, i, f.Pointer, has); err != nil {
-				return nil, false, err
-			}
-			out = append(out, o)
-		}
-	}
-	if !passed {
-		return nil, false, fmt.Errorf("%w: the cursor names no text that was found", content.ErrNotFound)
-	}
-	return out, false, nil
-}
-
-// came are the texts that are in a version, and were not in the one before.
-func (p *Past) came(ctx context.Context, r placed, has func(*content.Value) bool) ([]content.FieldChange, error) {
-	before, after, err := p.documents(ctx, r)
-	if err != nil || after == nil {
-		return nil, err
-	}
-	differ := p.state.where.differ(p.paths[r.path])
-	var out []content.FieldChange
-	for at, v := range content.Leaves(after) {
-		if !has(v) {
-			continue
-		}
-		was, ok := differ.Trace(before, after, at)
-		if ok && before != nil && has(before.At(was)) {
-			continue
-		}
-		out = append(out, content.FieldChange{Pointer: at, After: v})
-	}
-	return out, nil
-}
-
-// until is the change of what readers saw that took a text away; nil where it is there.
-func (p *Past) until(ctx context.Context, i int, at content.Pointer, has func(*content.Value) bool) (*content.Change, error) {
-	list := p.seenOf(p.seen[i].story)
-	n, _ := slices.BinarySearch(list, int32(i))
-	for _, next := range list[n+1:] {
-		r := p.seen[next]
-		if r.unreadable {
-			continue
-		}
-		before, after, err := p.documents(ctx, r)
-		if err != nil {
-			return nil, err
-		}
-		now, there := content.Pointer(""), false
-		if after != nil {
-			// Trace leads from after to before: look from the other side.
-			now, there = p.state.where.differ(p.paths[r.path]).Trace(after, before, at)
-		}
-		if !there || !has(after.At(now)) {
-			change := p.change(r)
-			return &change, nil
-		}
-		at = now
-	}
-	return nil, nil
 }
