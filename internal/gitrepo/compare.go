@@ -40,18 +40,7 @@ type Difference struct {
 // not in order or has a name twice; ErrTooLarge when folders lie more than 256
 // deep.
 func (r *Repo) Compare(ctx context.Context, tree Hash, others []Hash, descend, file func(path string) bool) ([]Difference, error) {
-	return r.compare(ctx, tree, others, &comparison{descend: descend, file: file})
-}
-
-// Apart is Compare with "any" for "every": the paths at which tree differs from
-// one of others or more. Before tells from which: a merge took the side whose
-// entry is like After. With no others there are none.
-func (r *Repo) Apart(ctx context.Context, tree Hash, others []Hash, descend, file func(path string) bool) ([]Difference, error) {
-	return r.compare(ctx, tree, others, &comparison{descend: descend, file: file, any: true})
-}
-
-func (r *Repo) compare(ctx context.Context, tree Hash, others []Hash, c *comparison) ([]Difference, error) {
-	c.repo, c.ctx = r, ctx
+	c := &comparison{ctx: ctx, repo: r, descend: descend, file: file}
 	roots := make([]cursor, 0, len(others)+1)
 	for _, h := range append([]Hash{tree}, others...) {
 		var root cursor
@@ -64,7 +53,7 @@ func (r *Repo) compare(ctx context.Context, tree Hash, others []Hash, c *compari
 		}
 		roots = append(roots, root)
 	}
-	if c.same(roots) {
+	if same(roots) {
 		return nil, ctx.Err()
 	}
 	if err := c.below("", 0, roots); err != nil {
@@ -79,7 +68,6 @@ type comparison struct {
 	ctx           context.Context
 	repo          *Repo
 	descend, file func(string) bool
-	any           bool // one difference is enough
 	found         []Difference
 }
 
@@ -140,7 +128,7 @@ func (c *comparison) walk(prefix string, depth int, sides []cursor) error {
 		if at == nil {
 			return nil
 		}
-		if !c.same(sides) {
+		if !same(sides) {
 			if err := c.differ(prefix, depth, at, sides); err != nil {
 				return err
 			}
@@ -180,14 +168,14 @@ func (c *comparison) differ(prefix string, depth int, at *cursor, sides []cursor
 }
 
 // same tells whether there can be no difference at what the sides have here: the
-// tree has the same as one of the others, or as all if any difference counts.
-func (c *comparison) same(sides []cursor) bool {
+// tree has the same as one of the others.
+func same(sides []cursor) bool {
 	for i := 1; i < len(sides); i++ {
-		if sides[0].like(&sides[i]) != c.any {
-			return !c.any
+		if sides[0].like(&sides[i]) {
+			return true
 		}
 	}
-	return c.any
+	return false
 }
 
 // like tells whether two sides have the same here. Both have the same name.

@@ -33,14 +33,10 @@ func TestCompareIsDiffTree(t *testing.T) {
 	for round := range rounds {
 		for parents := range 4 {
 			trees := all[4*round : 4*round+1+parents]
-			wantEvery, wantAny := g.differences(trees[0], trees[1:])
+			wantEvery := g.differences(trees[0], trees[1:])
 			every, err := r.Compare(background, trees[0], trees[1:], nil, nil)
 			if diff := cmp.Diff(wantEvery, every); diff != "" || err != nil {
 				t.Fatalf("tree %s, others %s: %v\n%s", trees[0], trees[1:], err, diff)
-			}
-			apart, err := r.Apart(background, trees[0], trees[1:], nil, nil)
-			if diff := cmp.Diff(wantAny, apart); diff != "" || err != nil {
-				t.Fatalf("tree %s, any of %s: %v\n%s", trees[0], trees[1:], err, diff)
 			}
 		}
 	}
@@ -94,8 +90,8 @@ func (g *git) plant(branch string, tree map[string]string) {
 	g.feed(b.String(), "fast-import", "--quiet", "--force")
 }
 
-// differences are those that git finds: from every other tree, and from any.
-func (g *git) differences(tree Hash, others []Hash) (every, any []Difference) {
+// differences are those that git finds from every other tree.
+func (g *git) differences(tree Hash, others []Hash) (every []Difference) {
 	count := map[string]int{}
 	lists := []map[string]Entry{g.files(tree)}
 	for _, other := range others {
@@ -117,11 +113,8 @@ func (g *git) differences(tree Hash, others []Hash) (every, any []Difference) {
 		if count[path] == len(others) {
 			every = append(every, d)
 		}
-		if count[path] > 0 {
-			any = append(any, d)
-		}
 	}
-	return every, any
+	return every
 }
 
 // files are what git lists in a tree, by path.
