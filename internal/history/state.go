@@ -83,21 +83,26 @@ func (s *state) person(p person) int32  { return intern(&s.people, s.personOf, p
 func (s *state) path(p string) int32    { return intern(&s.paths, s.pathOf, p) }
 func (s *state) life(name string) int32 { return intern(&s.lives, s.lifeOf, name) }
 
-// shared returns the one copy of each pointer.
+// shared returns the places of changes.
 func (s *state) shared(changes []content.FieldChange) []content.Pointer {
 	if len(changes) == 0 {
 		return nil
 	}
 	out := make([]content.Pointer, len(changes))
 	for i, c := range changes {
-		known, ok := s.pointers[c.Pointer]
-		if !ok {
-			known = content.Pointer(strings.Clone(string(c.Pointer)))
-			s.pointers[known] = known
-		}
-		out[i] = known
+		out[i] = s.known(c.Pointer)
 	}
 	return out
+}
+
+// known returns the one copy of a pointer.
+func (s *state) known(p content.Pointer) content.Pointer {
+	have, ok := s.pointers[p]
+	if !ok {
+		have = content.Pointer(strings.Clone(string(p)))
+		s.pointers[have] = have
+	}
+	return have
 }
 
 // lifeAt finds which life a path holds at a commit, and makes one where none is known;

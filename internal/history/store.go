@@ -320,13 +320,13 @@ func readRows(ctx context.Context, tx *sql.Tx, st *state) error {
 		}
 		r.before, r.after = parseOID(content.Hash(before.String)), parseOID(content.Hash(after.String))
 		r.bridge, r.bridged = parseOID(content.Hash(bridge.String)), bridge.Valid
-		var pointers []content.Pointer
-		if fields != "[]" {
-			if err := json.Unmarshal([]byte(fields), &pointers); err != nil {
-				return err
-			}
+		list, err := content.Parse(fields)
+		if err != nil {
+			return err
 		}
-		r.fields = st.known(pointers)
+		for _, f := range list.Kids {
+			r.fields = append(r.fields, st.known(content.Pointer(f.Text)))
+		}
 		if published {
 			st.putMerged(r)
 			return nil
@@ -362,18 +362,6 @@ func (s *state) putMerged(r *row) {
 	s.merged = append(s.merged, r)
 	at.last = int32(len(s.merged))
 	s.spans[r.commit] = at
-}
-
-// known returns pointers in their one copy.
-func (s *state) known(list []content.Pointer) []content.Pointer {
-	for i, p := range list {
-		if have, ok := s.pointers[p]; ok {
-			list[i] = have
-		} else {
-			s.pointers[p] = p
-		}
-	}
-	return list
 }
 
 // renew forgets what is on disk, to keep another state there.
