@@ -8,7 +8,6 @@ package history
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -273,9 +272,9 @@ func (x *Index) lineOf(ctx context.Context, view *content.View) (*state, *line, 
 
 func (x *Index) unavailable() error {
 	if total := x.progress.total.Load(); total > 0 {
-		return fmt.Errorf("%w: the history is being read: %d of %d commits", content.ErrUnavailable, x.progress.done.Load(), total)
+		return fmt.Errorf("the history is being read: %d of %d commits: %w", x.progress.done.Load(), total, content.ErrUnavailable)
 	}
-	return fmt.Errorf("%w: the history is being read: %d commits found", content.ErrUnavailable, x.progress.found.Load())
+	return fmt.Errorf("the history is being read: %d commits found: %w", x.progress.found.Load(), content.ErrUnavailable)
 }
 
 // served returns the line of the served branch where it passes a commit, and the step.
@@ -288,6 +287,3 @@ func (s *state) served(hash oid) (*line, int32) {
 	}
 	return s.line, s.line.stepOf[c]
 }
-
-// errNotLed says that a commit is none of those that led to a view.
-var errNotLed = errors.New("it did not lead to the revision asked at")

@@ -78,7 +78,7 @@ func (p *Past) Versions(ctx context.Context, ref content.Ref, limit int, after s
 	if after != "" {
 		below = slices.IndexFunc(list, func(i int32) bool { c := p.change(p.seen[i]); return c.Key() == after })
 		if below < 0 {
-			return nil, false, fmt.Errorf("%w: the cursor names no version of the record", content.ErrNotFound)
+			return nil, false, fmt.Errorf("the cursor names no version of the record: %w", content.ErrNotFound)
 		}
 	}
 	var out []content.Version
@@ -151,7 +151,7 @@ func (p *Past) Deleted(ctx context.Context, collection content.CollectionName, l
 		page.Changes = append(page.Changes, c)
 	}
 	if !found {
-		return page, fmt.Errorf("%w: the cursor names no deletion", content.ErrNotFound)
+		return page, fmt.Errorf("the cursor names no deletion: %w", content.ErrNotFound)
 	}
 	return page, nil
 }

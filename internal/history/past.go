@@ -258,7 +258,7 @@ func (p *Past) Document(ctx context.Context, blob content.Hash) (*content.Docume
 func (p *Past) Commit(ctx context.Context, hash content.Hash) (*content.Commit, error) {
 	i, number := p.find(parseOID(hash))
 	if number == 0 {
-		return nil, fmt.Errorf("commit %s: %w: %w", hash, content.ErrNotFound, errNotLed)
+		return nil, fmt.Errorf("commit %s did not lead to the revision asked at: %w", hash, content.ErrNotFound)
 	}
 	c := &p.commits[i]
 	full, err := p.x.cfg.Repo.Commit(ctx, gitrepo.Hash(hash))

@@ -232,7 +232,7 @@ func (p *Past) place(key string) (int, error) {
 			}
 		}
 	}
-	return 0, fmt.Errorf("%w: the cursor names no change that led here", content.ErrNotFound)
+	return 0, fmt.Errorf("the cursor names no change that led here: %w", content.ErrNotFound)
 }
 
 // CountChanges counts all that q asks for.
@@ -342,7 +342,7 @@ func (p *Past) Steps(ctx context.Context, q content.ChangeQuery) (content.StepPa
 	if q.After != "" {
 		c, number := p.find(parseOID(content.Hash(q.After)))
 		if number == 0 || p.steps[number-1].commit != c {
-			return page, fmt.Errorf("%w: the cursor names no step that led here", content.ErrNotFound)
+			return page, fmt.Errorf("the cursor names no step that led here: %w", content.ErrNotFound)
 		}
 		below = 0
 		if number > 1 {
@@ -440,7 +440,7 @@ func (p *Past) inside(r placed) []placed {
 func (p *Past) Step(_ context.Context, commit content.Hash) (*content.Step, error) {
 	c, number := p.find(parseOID(commit))
 	if number == 0 || p.steps[number-1].commit != c {
-		return nil, fmt.Errorf("commit %s: %w: it is no step of the branch", commit, content.ErrNotFound)
+		return nil, fmt.Errorf("commit %s is no step of the branch: %w", commit, content.ErrNotFound)
 	}
 	step := p.step(number)
 	return &step, nil

@@ -49,7 +49,7 @@ func (x *Index) gather(ctx context.Context, st *state, heads []content.Hash) err
 			return fmt.Errorf("walk commits: %w", err)
 		}
 		if c.Boundary {
-			return fmt.Errorf("%w: it ends at %s; run 'git fetch --unshallow'", errShallow, c.Hash.Short())
+			return fmt.Errorf("the history ends at %s, since the clone is shallow; run 'git fetch --unshallow': %w", c.Hash.Short(), content.ErrUnavailable)
 		}
 		fresh[parseOID(content.Hash(c.Hash))] = &c
 		x.progress.found.Store(int64(len(fresh)))
@@ -62,9 +62,6 @@ func (x *Index) gather(ctx context.Context, st *state, heads []content.Hash) err
 	}
 	return nil
 }
-
-// errShallow: the past is not all there.
-var errShallow = fmt.Errorf("%w: the history is not known in a shallow clone", content.ErrUnavailable)
 
 // ordered sorts commits by generation, then by hash: parents first, and the same
 // whatever order they came in.

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net/url"
 	"os"
@@ -75,6 +76,7 @@ type store struct {
 	logger *slog.Logger
 	// sequence counts the transactions, so that another process's is noticed.
 	sequence int64
+	fresh    bool // the file was made just now
 	// What is on disk.
 	people, commits, rows, merged int
 }
@@ -90,6 +92,8 @@ func openStore(dir string, logger *slog.Logger) *store {
 		return s
 	}
 	file := filepath.Join(dir, FileName)
+	_, err := os.Stat(file)
+	s.fresh = errors.Is(err, fs.ErrNotExist)
 	db, err := openDatabase(file)
 	if err != nil && damaged(err) {
 		logger.Warn("history is read anew: its file is damaged", "path", file, "err", err)
@@ -150,7 +154,7 @@ func (s *store) load(ctx context.Context, where *places) *state {
 		return nil
 	}
 	st, err := s.read(ctx, where)
-	if err != nil && ctx.Err() == nil {
+	if err != nil && ctx.Err() == nil && !s.fresh {
 		s.logger.Info("history is read anew", "reason", err.Error())
 	}
 	if err != nil {

@@ -152,7 +152,7 @@ func (p *Past) Containing(ctx context.Context, part string, collection content.C
 		}
 	}
 	if !passed {
-		return nil, false, fmt.Errorf("%w: the cursor names no text that was found", content.ErrNotFound)
+		return nil, false, fmt.Errorf("the cursor names no text that was found: %w", content.ErrNotFound)
 	}
 	return out, false, nil
 }
