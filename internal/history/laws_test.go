@@ -424,3 +424,41 @@ func TestATextIsFoundWhereverItWas(t *testing.T) {
 		t.Error("nothing was found: the test tests nothing")
 	}
 }
+
+// A commit that changes very much is told by the members it changed, in bounded time.
+func TestAChangeOfVeryManyFieldsIsToldByItsMembers(t *testing.T) {
+	list := func(from int) string {
+		var b strings.Builder
+		b.WriteString(`{"name": "x", "parts": [`)
+		for i := range 40_000 {
+			if i > 0 {
+				b.WriteByte(',')
+			}
+			fmt.Fprint(&b, from+i*2)
+		}
+		b.WriteString("]}")
+		return b.String()
+	}
+	path := "records/notes/x.json"
+	dir, _ := tell(t, []told1{
+		{mark: "1", message: "Begin", files: map[string]string{path: list(0)}},
+		{mark: "side", branch: "side", from: []string{"1"}, message: "Others", files: map[string]string{path: list(1)}},
+		{mark: "main", from: []string{"1"}, message: "Other others", files: map[string]string{path: list(100_001)}},
+		{mark: "merge", from: []string{"main", "side"}, message: "Merge", files: map[string]string{path: list(200_000)}},
+	})
+	began := time.Now()
+	_, p := open(t, dir, "")
+	if took := time.Since(began); took > 20*time.Second {
+		t.Errorf("it took %s", took)
+	}
+	page, err := p.Changes(t.Context(), content.ChangeQuery{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range page.Changes[:3] {
+		fields, err := p.Fields(t.Context(), &c)
+		if err != nil || len(fields) != 1 || fields[0].Pointer != "/parts" {
+			t.Errorf("%s: %d fields, %v", c.Kind, len(fields), err)
+		}
+	}
+}

@@ -179,21 +179,22 @@ func (p *Past) Fields(ctx context.Context, c *content.Change) ([]content.FieldCh
 	if err != nil {
 		return nil, err
 	}
-	out := make([]content.FieldChange, 0, len(c.Fields))
-	blobs := append([]content.Hash{p.told(c)}, p.others(ctx, c)...)
-	for _, blob := range blobs {
+	var out []content.FieldChange
+	told := map[content.Pointer]bool{}
+	for _, blob := range append([]content.Hash{p.told(c)}, p.others(ctx, c)...) {
 		before, err := p.Document(ctx, blob)
 		if err != nil {
 			return nil, err
 		}
-		for _, f := range p.state.where.differ(c.Path).Diff(rootOf(before), rootOf(after)) {
-			told := slices.ContainsFunc(out, func(o content.FieldChange) bool { return o.Pointer == f.Pointer })
-			if !told && slices.Contains(c.Fields, f.Pointer) {
+		first := len(out)
+		for _, f := range p.state.where.diff(c.Path, rootOf(before), rootOf(after)) {
+			if slices.Contains(c.Fields, f.Pointer) && !told[f.Pointer] {
 				out = append(out, f)
 			}
 		}
-		if len(out) == len(c.Fields) {
-			break
+		// One place may be told twice: an item that went, and one that came.
+		for _, f := range out[first:] {
+			told[f.Pointer] = true
 		}
 	}
 	return out, nil

@@ -101,6 +101,34 @@ func (p *places) differ(path string) *content.Differ {
 	return p.plain
 }
 
+// mostFields is how many fields of one change are told apart. A change of more is told
+// by the members of the document that it touched, and one of more members as a whole:
+// what a hostile history makes us keep is bounded.
+const mostFields = 1000
+
+// diff compares two versions of the document at path.
+func (p *places) diff(path string, before, after *content.Value) []content.FieldChange {
+	fields := p.differ(path).Diff(before, after)
+	if len(fields) <= mostFields {
+		return fields
+	}
+	var members []content.FieldChange
+	told := map[string]bool{}
+	for _, f := range fields {
+		token := f.Pointer.Tokens()[0]
+		if told[token] {
+			continue
+		}
+		told[token] = true
+		at := content.Pointer("").Child(token)
+		members = append(members, content.FieldChange{Pointer: at, Before: before.At(at), After: after.At(at)})
+	}
+	if len(members) <= mostFields {
+		return members
+	}
+	return []content.FieldChange{{Before: before, After: after}}
+}
+
 // file reports whether a path is a record's, or the model's.
 func (p *places) file(path string) bool {
 	_, ok := p.match(path)

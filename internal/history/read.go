@@ -252,7 +252,7 @@ func (s *scanner) bridge(ctx context.Context, st *state, parents []int32, d *dra
 	if err != nil {
 		return err
 	}
-	d.fields = s.where.differ(d.path).Diff(rootOf(before), rootOf(after))
+	d.fields = s.where.diff(d.path, rootOf(before), rootOf(after))
 	return nil
 }
 

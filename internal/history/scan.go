@@ -175,7 +175,7 @@ func (s *scanner) describe(ctx context.Context, d *draft) error {
 	d.bridge = before == nil && d.before != (oid{}) && after != nil
 	d.fields = nil
 	if !d.unreadable && !d.bridge {
-		d.fields = s.where.differ(d.path).Diff(rootOf(before), rootOf(after))
+		d.fields = s.where.diff(d.path, rootOf(before), rootOf(after))
 	}
 	d.kind = d.plainKind()
 	return nil
@@ -201,7 +201,6 @@ func (s *scanner) ownOnly(ctx context.Context, d *draft, parents []gitrepo.Entry
 	if err != nil || after == nil || d.bridge {
 		return err
 	}
-	differ := s.where.differ(d.path)
 	for _, e := range parents {
 		blob := blobOf(e)
 		if blob == d.before || blob == (oid{}) {
@@ -214,7 +213,7 @@ func (s *scanner) ownOnly(ctx context.Context, d *draft, parents []gitrepo.Entry
 		if parent == nil {
 			continue // what cannot be read set no value
 		}
-		d.fields = common(d.fields, differ.Diff(rootOf(parent), after.Root))
+		d.fields = common(d.fields, s.where.diff(d.path, rootOf(parent), after.Root))
 	}
 	if d.kind == content.Updated || d.kind == content.Formatted {
 		d.kind = d.plainKind()
@@ -483,13 +482,15 @@ func (s *scanner) lost(ctx context.Context, f gitrepo.Difference, won oid) (d dr
 	differ := s.where.differ(f.Path)
 	winner, theirs, merged, bases := docs[0], docs[1], docs[2], docs[3:]
 	touched = d.before != d.after
-	for _, base := range bases {
-		touched = touched && len(differ.Diff(base, theirs)) > 0
+	since := make([][]content.FieldChange, len(bases))
+	for i, base := range bases {
+		since[i] = s.where.diff(f.Path, base, theirs)
+		touched = touched && len(since[i]) > 0
 	}
-	for _, change := range differ.Diff(theirs, merged) {
+	for _, change := range s.where.diff(f.Path, theirs, merged) {
 		lost := takenFrom(differ, winner, theirs, merged, change)
-		for _, base := range bases {
-			lost = lost && changedSince(differ, base, theirs, merged, change)
+		for i, base := range bases {
+			lost = lost && changedSince(differ, since[i], base, theirs, merged, change)
 		}
 		if lost {
 			d.fields = append(d.fields, change)
@@ -510,9 +511,8 @@ func takenFrom(differ *content.Differ, winner, theirs, merged *content.Value, ch
 }
 
 // changedSince reports whether theirs had, where it differs from merged by change,
-// another value than base.
-func changedSince(differ *content.Differ, base, theirs, merged *content.Value, change content.FieldChange) bool {
-	since := differ.Diff(base, theirs)
+// another value than base: since is how it differs from that.
+func changedSince(differ *content.Differ, since []content.FieldChange, base, theirs, merged *content.Value, change content.FieldChange) bool {
 	if change.Before == nil {
 		// Theirs lacks it: did they remove it?
 		at, ok := differ.Trace(base, merged, change.Pointer)

@@ -1,6 +1,7 @@
 package history
 
 import (
+	"slices"
 	"strings"
 	"sync"
 
@@ -83,14 +84,16 @@ func (s *state) person(p person) int32  { return intern(&s.people, s.personOf, p
 func (s *state) path(p string) int32    { return intern(&s.paths, s.pathOf, p) }
 func (s *state) life(name string) int32 { return intern(&s.lives, s.lifeOf, name) }
 
-// shared returns the places of changes.
+// shared returns the places of changes, each once.
 func (s *state) shared(changes []content.FieldChange) []content.Pointer {
 	if len(changes) == 0 {
 		return nil
 	}
-	out := make([]content.Pointer, len(changes))
-	for i, c := range changes {
-		out[i] = s.known(c.Pointer)
+	out := make([]content.Pointer, 0, len(changes))
+	for _, c := range changes {
+		if !slices.Contains(out, c.Pointer) {
+			out = append(out, s.known(c.Pointer))
+		}
 	}
 	return out
 }

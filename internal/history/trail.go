@@ -77,7 +77,7 @@ func (p *Past) draft(ctx context.Context, r *content.Record) (*content.Change, e
 	if err != nil {
 		return nil, err
 	}
-	for _, f := range p.state.where.differ(r.Path).Diff(rootOf(before), r.Root) {
+	for _, f := range p.state.where.diff(r.Path, rootOf(before), r.Root) {
 		c.Fields = append(c.Fields, f.Pointer)
 	}
 	switch {
