@@ -27,7 +27,7 @@ func dump(t testing.TB, p *Past) []string {
 		t.Fatal(err)
 	}
 	for _, c := range page.Changes {
-		out = append(out, line1("change", &c))
+		out = append(out, tellChange("change", &c))
 	}
 	steps, err := p.Steps(t.Context(), content.ChangeQuery{Formatting: true})
 	if err != nil {
@@ -35,7 +35,7 @@ func dump(t testing.TB, p *Past) []string {
 	}
 	for _, s := range steps.Steps {
 		for _, c := range s.Records {
-			out = append(out, line1("step", &c))
+			out = append(out, tellChange("step", &c))
 		}
 	}
 	for _, c := range p.view.Model.Collections {
@@ -54,7 +54,7 @@ func dump(t testing.TB, p *Past) []string {
 	return out
 }
 
-func line1(what string, c *content.Change) string {
+func tellChange(what string, c *content.Change) string {
 	was := ""
 	if c.Was != nil {
 		was = c.Was.Path
@@ -76,14 +76,14 @@ func TestExtendedIsRebuilt(t *testing.T) {
 	for seed := range uint64(6) {
 		w := newWorld(t, 100+seed, 20)
 		cache := t.TempDir()
-		x, p := open(t, w.dir, cache)
+		x, _ := open(t, w.dir, cache)
 		for round := range 6 {
-			switch {
-			case round == 3:
+			if round == 3 {
 				w.forcePush()
-			default:
+			} else {
 				w.grow(10)
 			}
+			var p *Past
 			if round%2 == 1 { // a new process
 				if err := x.Close(); err != nil {
 					t.Fatal(err)
@@ -440,7 +440,7 @@ func TestAChangeOfVeryManyFieldsIsToldByItsMembers(t *testing.T) {
 		return b.String()
 	}
 	path := "records/notes/x.json"
-	dir, _ := tell(t, []told1{
+	dir, _ := tell(t, []toldCommit{
 		{mark: "1", message: "Begin", files: map[string]string{path: list(0)}},
 		{mark: "side", branch: "side", from: []string{"1"}, message: "Others", files: map[string]string{path: list(1)}},
 		{mark: "main", from: []string{"1"}, message: "Other others", files: map[string]string{path: list(100_001)}},

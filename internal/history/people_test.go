@@ -18,8 +18,8 @@ import (
 	"github.com/koonti/koonti/internal/signature"
 )
 
-// told1 is one commit of a story: who, what was said, and the files that it changes.
-type told1 struct {
+// toldCommit is one commit of a story: who, what was said, and the files that it changes.
+type toldCommit struct {
 	mark    string
 	branch  string // main
 	from    []string
@@ -32,7 +32,7 @@ const aino, eino, virpi = "Aino <aino@example.org>", "Eino <eino@example.org>", 
 
 // tell writes commits, one hour apart from 2026-01-01 on, and returns the repository and
 // the hashes by mark.
-func tell(t testing.TB, story []told1) (dir string, hash map[string]content.Hash) {
+func tell(t testing.TB, story []toldCommit) (dir string, hash map[string]content.Hash) {
 	t.Helper()
 	dir = t.TempDir()
 	runGit(t, dir, "", "init", "-q", "--bare", "-b", "main", ".")
@@ -88,7 +88,7 @@ func TestWhoBroughtAChangeAndWhoApprovedIt(t *testing.T) {
 	thing := func(name string) map[string]string {
 		return map[string]string{"records/things/x.json": `{"name": "` + name + `"}`}
 	}
-	dir, hash := tell(t, []told1{
+	dir, hash := tell(t, []toldCommit{
 		{mark: "new", message: "Begin", files: thing("a")},
 		{mark: "edit", branch: "side", from: []string{"new"}, author: eino, message: "Say it better\n\nCo-authored-by: Aino <aino@example.org>\n", files: thing("b")},
 		{mark: "merge", from: []string{"new", "edit"}, author: virpi, message: "Merge pull request #12 from org/side\n\nBetter words\n\nReviewed-by: Virpi <virpi@example.org>\n", files: thing("b")},
@@ -165,7 +165,7 @@ func TestWhoBroughtAChangeAndWhoApprovedIt(t *testing.T) {
 
 func TestBlamePassesOverCommitsThatAreToBeIgnored(t *testing.T) {
 	path := "records/things/x.json"
-	dir, hash := tell(t, []told1{
+	dir, hash := tell(t, []toldCommit{
 		{mark: "1", message: "Begin", files: map[string]string{path: `{"name": "a", "text": "b"}`}},
 		{mark: "2", from: []string{"1"}, author: eino, message: "Spelling everywhere", files: map[string]string{path: `{"name": "A", "text": "b", "number": 1}`}},
 	})
@@ -191,7 +191,7 @@ func TestBlamePassesOverCommitsThatAreToBeIgnored(t *testing.T) {
 }
 
 func TestSignaturesAreChecked(t *testing.T) {
-	dir, hash := tell(t, []told1{{mark: "1", message: "Begin", files: map[string]string{"records/things/x.json": `{"name": "a"}`}}})
+	dir, hash := tell(t, []toldCommit{{mark: "1", message: "Begin", files: map[string]string{"records/things/x.json": `{"name": "a"}`}}})
 	public, private, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
 		t.Fatal(err)
