@@ -88,7 +88,8 @@ says what they may be; Git says who changed what and when.`,
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return &hintError{err, fmt.Sprintf("Run '%s --help' for what it takes.", c.CommandPath())}
 	})
-	root.AddCommand(a.serve(), a.check(), a.sdl(), a.query(), a.modelSchema(), a.init(), a.newRecord(), a.format())
+	root.AddCommand(a.serve(), a.check(), a.sdl(), a.query(), a.modelSchema(), a.init(), a.newRecord(), a.format(),
+		a.log(), a.blame(), a.diff(), a.show(), a.audit())
 	root.Args = func(c *cobra.Command, args []string) error {
 		return unknownCommand(c, args)
 	}

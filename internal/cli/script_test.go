@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"flag"
 	"os"
 	"path/filepath"
 	"testing"
@@ -16,6 +17,8 @@ func TestMain(m *testing.M) {
 		},
 	})
 }
+
+var update = flag.Bool("update", false, "rewrite what the scripts compare with")
 
 // Each script begins with what a user wants.
 func TestScripts(t *testing.T) {
@@ -38,5 +41,6 @@ func TestScripts(t *testing.T) {
 		},
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
+		UpdateScripts:       *update,
 	})
 }

@@ -1,0 +1,400 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/koonti/koonti/internal/content"
+	"github.com/koonti/koonti/internal/gitrepo"
+)
+
+// diffFlags are the flags of koonti diff.
+type diffFlags struct {
+	collection string
+	formatting bool
+	form       formatFlag
+}
+
+func (a *app) diff() *cobra.Command {
+	var where pastFlags
+	var flags diffFlags
+	c := &cobra.Command{
+		Use:   "diff FROM [TO]",
+		Short: "Say how the records of two revisions differ",
+		Long: `Shows how the records of TO differ from those of FROM, by collection and id: which
+were created, deleted and renamed, and the values before and after of those changed. A
+revision is a branch, a tag, a commit or a date. Without TO it is what would be served:
+the work tree with what is not committed, or HEAD of a bare repository. FROM..TO is the
+same as FROM TO; FROM...TO begins where the two parted, and so shows what TO brings.
+
+With --json each line is one record: an object with from and to (commits; no to for the
+work tree), kind, collection, id, path, formerPath, before and after (blobs), and fields
+with their values. --format markdown is for the text of a pull request.`,
+		Example: `  koonti diff HEAD
+  koonti diff v1 v2
+  koonti diff 2026-01-01 --collection projects
+  koonti diff main...my-branch --format markdown`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 || len(args) > 2 || len(args) == 2 && strings.Contains(args[0]+args[1], "..") {
+				return &hintError{errors.New("name one or two revisions"), "For example: koonti diff v1 v2, or koonti diff main...my-branch"}
+			}
+			return nil
+		},
+		RunE: func(c *cobra.Command, args []string) error { return a.runDiff(c.Context(), where, args, flags) },
+	}
+	where.add(a, c)
+	where.addPager(c)
+	c.Flags().StringVar(&flags.collection, "collection", "", "only records of this collection")
+	c.Flags().BoolVar(&flags.formatting, "formatting", false, "also changes of the text that change no value")
+	flags.form.add(c, formats)
+	return c
+}
+
+// span is what the arguments of diff name: parted says that from is only where the two
+// revisions parted.
+func span(args []string) (from, to string, parted bool) {
+	if len(args) == 2 {
+		return args[0], args[1], false
+	}
+	if from, to, parted = strings.Cut(args[0], "..."); parted {
+		return cmp.Or(from, "HEAD"), to, true
+	}
+	from, to, _ = strings.Cut(args[0], "..")
+	return cmp.Or(from, "HEAD"), to, false
+}
+
+func (a *app) runDiff(ctx context.Context, where pastFlags, args []string, flags diffFlags) error {
+	format, err := flags.form.form(formats)
+	if err != nil {
+		return err
+	}
+	o, err := a.past(ctx, where)
+	if err != nil {
+		return err
+	}
+	defer o.Close()
+	if name := content.CollectionName(flags.collection); name != "" && o.view.Model.Collection(name) == nil {
+		return fmt.Errorf("there is no collection %q; there are %s", name, collectionNames(o.view.Model))
+	}
+	from, to, parted := span(args)
+	newer := o
+	if to != "" {
+		if newer, err = o.at(ctx, to); err != nil {
+			return err
+		}
+	}
+	if parted {
+		if from, err = a.parting(ctx, o, from, newer.view); err != nil {
+			return err
+		}
+	}
+	older, err := o.at(ctx, from)
+	if err != nil {
+		return err
+	}
+	d, err := older.compare(ctx, newer)
+	if err != nil {
+		return err
+	}
+	d.changes = slices.DeleteFunc(d.changes, func(c content.Change) bool {
+		return flags.collection != "" && string(c.Collection) != flags.collection || c.Kind == content.Formatted && !flags.formatting
+	})
+	switch format {
+	case "json":
+		return a.diffJSON(ctx, d)
+	case "markdown":
+		return a.diffMarkdown(ctx, d)
+	}
+	s := a.screen(where.noPager)
+	return s.end(s.diff(ctx, d))
+}
+
+// parting is the commit at which two revisions parted, by its hash: the best common
+// ancestor.
+func (a *app) parting(ctx context.Context, o *remembered, from string, to *content.View) (string, error) {
+	older, err := o.cat.At(ctx, from)
+	if err != nil {
+		return "", err
+	}
+	if older.Commit == "" || to.Commit == "" {
+		return from, nil
+	}
+	g, err := readCommits(ctx, o.repo, gitrepo.Hash(older.Commit), gitrepo.Hash(to.Commit))
+	if err != nil {
+		return "", err
+	}
+	bases := g.mergeBases(g.index[gitrepo.Hash(older.Commit)], g.index[gitrepo.Hash(to.Commit)])
+	if len(bases) == 0 {
+		return "", fmt.Errorf("%s and %s have no commit in common; write them with two dots", from, gitrepo.Hash(to.Commit).Short())
+	}
+	if len(bases) > 1 {
+		fmt.Fprintf(a.Err, "They parted more than once; %s is taken.\n", g.commits[bases[0]].Hash.Short())
+	}
+	return string(g.commits[bases[0]].Hash), nil
+}
+
+// difference is how the records of one revision differ from those of another.
+type difference struct {
+	older, newer *remembered
+	changes      []content.Change
+}
+
+// compare tells how the records of newer differ from those of o, what is not committed
+// among them.
+func (o *remembered) compare(ctx context.Context, newer *remembered) (*difference, error) {
+	changes, err := o.index.Diff(ctx, o.view, newer.view)
+	if err != nil {
+		return nil, err
+	}
+	d := &difference{o, newer, changes}
+	if err := d.addUncommitted(ctx); err != nil {
+		return nil, err
+	}
+	order := map[content.CollectionName]int{}
+	for i, c := range newer.view.Model.Collections {
+		order[c.Name] = i - len(newer.view.Model.Collections)
+	}
+	slices.SortStableFunc(d.changes, func(a, b content.Change) int {
+		return cmp.Or(cmp.Compare(order[a.Collection], order[b.Collection]), cmp.Compare(a.Collection, b.Collection), cmp.Compare(a.ID, b.ID))
+	})
+	return d, nil
+}
+
+// addUncommitted brings in what the work tree has and its commit has not.
+func (d *difference) addUncommitted(ctx context.Context) error {
+	view := d.newer.view
+	if view != d.newer.cat.Current() {
+		return nil
+	}
+	head := &content.View{Snapshot: content.NewSnapshot(nil, nil, nil), Model: view.Model}
+	if view.Commit != "" {
+		var err error
+		if head, err = d.newer.cat.At(ctx, string(view.Commit)); err != nil {
+			return err
+		}
+	}
+	for _, c := range view.Model.Collections {
+		for r := range view.Snapshot.Set(c.Name).All() {
+			if r.Uncommitted {
+				if err := d.put(ctx, r.Ref, r.Path, r); err != nil {
+					return err
+				}
+			}
+		}
+		for r := range head.Snapshot.Set(c.Name).All() {
+			if view.Snapshot.Record(r.Ref) == nil {
+				if err := d.put(ctx, r.Ref, r.Path, nil); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// put makes now what the newer side has of a record; nil is nothing.
+func (d *difference) put(ctx context.Context, ref content.Ref, path string, now *content.Record) error {
+	c := content.Change{Ref: ref, Path: path}
+	if i := slices.IndexFunc(d.changes, func(c content.Change) bool { return c.Ref == ref }); i >= 0 {
+		c.Was, c.Before = d.changes[i].Was, d.changes[i].Before
+		d.changes = slices.Delete(d.changes, i, i+1)
+	} else if was := d.older.view.Snapshot.Record(ref); was != nil {
+		c.Before = was.Blob
+	}
+	before, err := d.newer.past.Document(ctx, c.Before)
+	if err != nil {
+		return err
+	}
+	var root, after *content.Value
+	if before != nil {
+		root = before.Root
+	}
+	if now != nil {
+		c.After, after = now.Blob, now.Root
+	}
+	if c.Before == c.After && c.Was == nil {
+		return nil
+	}
+	if now == nil && c.Was != nil {
+		c.Ref, c.Path, c.Was = c.Was.Ref, c.Was.Path, nil // renamed, and then deleted
+	}
+	for _, f := range differences(content.NewDiffer(d.newer.view.Model.Collection(ref.Collection)), root, after) {
+		c.Fields = append(c.Fields, f.Pointer)
+	}
+	switch {
+	case c.Was != nil:
+		c.Kind = content.Renamed
+	case c.Before == "":
+		c.Kind = content.Created
+	case c.After == "":
+		c.Kind = content.Deleted
+	case len(c.Fields) == 0 && before != nil:
+		c.Kind = content.Formatted
+	default:
+		c.Kind = content.Updated
+	}
+	d.changes = append(d.changes, c)
+	return nil
+}
+
+// diffLine is how a record differs, as programs get it.
+type diffLine struct {
+	From       content.Hash       `json:"from"`
+	To         content.Hash       `json:"to,omitempty"`
+	Kind       content.ChangeKind `json:"kind"`
+	Collection string             `json:"collection"`
+	ID         string             `json:"id"`
+	Path       string             `json:"path"`
+	FormerPath string             `json:"formerPath,omitempty"`
+	Before     content.Hash       `json:"before,omitempty"`
+	After      content.Hash       `json:"after,omitempty"`
+	Unreadable bool               `json:"unreadable,omitempty"`
+	Fields     []fieldLine        `json:"fields,omitempty"`
+}
+
+func (a *app) diffJSON(ctx context.Context, d *difference) error {
+	encoder := jsonLines(a.Out)
+	for _, c := range d.changes {
+		fields, err := d.newer.past.Fields(ctx, &c)
+		if err != nil {
+			return err
+		}
+		line := diffLine{
+			From: d.older.view.Commit, To: c.Commit, Kind: c.Kind, Collection: string(c.Collection), ID: string(c.ID), Path: c.Path,
+			Before: c.Before, After: c.After, Unreadable: c.Unreadable, Fields: newFieldLines(fields),
+		}
+		if c.Was != nil {
+			line.FormerPath = c.Was.Path
+		}
+		if err := encoder.Encode(line); err != nil {
+			return fmt.Errorf("write the differences: %w", err)
+		}
+	}
+	return nil
+}
+
+// title is that of a record that changed: the one it has, else the one it had.
+func (d *difference) title(ctx context.Context, c *content.Change) (string, error) {
+	doc, err := d.newer.past.Document(ctx, cmp.Or(c.After, c.Before))
+	if err != nil || doc == nil {
+		return "", err
+	}
+	r := content.Record{Ref: c.Ref, Document: doc}
+	return r.Title(d.newer.view.Model, ""), nil
+}
+
+// diff shows the values that differ; of what is new or gone only that it is.
+func (s *screen) diff(ctx context.Context, d *difference) error {
+	for _, c := range d.changes {
+		title, err := d.title(ctx, &c)
+		if err != nil {
+			return err
+		}
+		var b strings.Builder
+		fmt.Fprintf(&b, "%s %s", s.paint(kindInks[c.Kind], pad(strings.ToLower(string(c.Kind)), len("formatted"))), s.paint(bold, plain(c.Ref.String())))
+		if c.Was != nil {
+			fmt.Fprintf(&b, " (was %s)", plain(c.Was.Ref.String()))
+		}
+		if title != "" {
+			b.WriteString("  " + plain(title))
+		}
+		if c.Unreadable {
+			b.WriteString(": no strict JSON, so that its values are not known")
+		}
+		b.WriteString("\n")
+		if c.Kind != content.Created && c.Kind != content.Deleted {
+			fields, err := d.newer.past.Fields(ctx, &c)
+			if err != nil {
+				return err
+			}
+			s.fields(&b, "    ", fields)
+		}
+		if _, err := fmt.Fprintln(s, b.String()); err != nil {
+			return err
+		}
+	}
+	_, err := fmt.Fprintln(s, d.summary())
+	return err
+}
+
+// summary counts the records by kind.
+func (d *difference) summary() string {
+	counts := map[content.ChangeKind]int{}
+	for _, c := range d.changes {
+		counts[c.Kind]++
+	}
+	var words []string
+	for _, kind := range content.ChangeKinds {
+		if n := counts[kind]; n > 0 {
+			words = append(words, fmt.Sprintf("%d %s", n, strings.ToLower(string(kind))))
+		}
+	}
+	switch len(d.changes) {
+	case 0:
+		return "No record differs."
+	case 1:
+		return "1 record differs: " + words[0] + "."
+	}
+	return fmt.Sprintf("%d records differ: %s.", len(d.changes), strings.Join(words, ", "))
+}
+
+// diffMarkdown writes a summary, and for each record a heading and a table.
+func (a *app) diffMarkdown(ctx context.Context, d *difference) error {
+	var m markdown
+	m.add(d.summary() + "\n")
+	for _, c := range d.changes {
+		if m.left > 0 {
+			m.left++
+			continue
+		}
+		title, err := d.title(ctx, &c)
+		if err != nil {
+			return err
+		}
+		fields, err := d.newer.past.Fields(ctx, &c)
+		if err != nil {
+			return err
+		}
+		m.add(mdRecord(&c, title, fields))
+	}
+	return m.finish(a.Out, "record")
+}
+
+// mdRecord is a heading and a table of what differs in a record; of what is new or gone
+// only that it is.
+func mdRecord(c *content.Change, title string, fields []content.FieldChange) string {
+	heading := mdCode(c.Ref.String(), false)
+	if title != "" {
+		heading = md(clip(title, markdownValue)) + " (" + heading + ")"
+	}
+	text := "\n### " + heading + "\n\n"
+	switch {
+	case c.Unreadable:
+		return text + "No strict JSON any more, so that its values are not known.\n"
+	case c.Kind == content.Created:
+		return text + "Created, with " + counted(len(fields), "field") + ".\n"
+	case c.Kind == content.Deleted:
+		return text + "Deleted; it had " + counted(len(fields), "field") + ".\n"
+	case c.Kind == content.Formatted:
+		return text + "Only the text is another; no value is.\n"
+	case c.Was != nil && len(fields) == 0:
+		return text + "Renamed; it was " + mdCode(c.Was.Ref.String(), false) + ".\n"
+	case c.Was != nil:
+		text += "Renamed; it was " + mdCode(c.Was.Ref.String(), false) + ".\n\n"
+	}
+	return text + mdFields(fields)
+}
+
+// counted is a number of things.
+func counted(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}
