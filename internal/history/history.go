@@ -23,6 +23,8 @@ import (
 const (
 	// otherLines is how many heads beside the served one are kept ready.
 	otherLines = 16
+	// otherStates is how many sets of models beside that of the served head are kept.
+	otherStates = 2
 	// verified is how many signatures are remembered.
 	verified = 4096
 )
@@ -69,6 +71,7 @@ type Index struct {
 	writing sync.Mutex
 	state   atomic.Pointer[state]
 	lines   *lru.Cache[lineKey, *line]
+	beside  *lru.Cache[string, *state]
 	places  *lru.Cache[*content.Model, *places]
 	signed  *lru.Cache[oid, content.Signature]
 	notes   *lru.Cache[notesKey, *notes]
@@ -107,7 +110,7 @@ func Open(cfg Config) *Index {
 	}
 	return &Index{
 		cfg: cfg, store: openStore(cfg.Dir, cfg.Logger), documents: &documents{cfg.Repo, newCache[oid, *content.Document](cachedDocuments)},
-		lines: newCache[lineKey, *line](otherLines), places: newCache[*content.Model, *places](otherLines),
+		lines: newCache[lineKey, *line](otherLines), beside: newCache[string, *state](otherStates), places: newCache[*content.Model, *places](otherLines),
 		signed: newCache[oid, content.Signature](verified), notes: newCache[notesKey, *notes](otherLines),
 	}
 }
@@ -140,7 +143,7 @@ func (x *Index) Extend(ctx context.Context, view *content.View) error {
 	}
 	x.writing.Lock()
 	defer x.writing.Unlock()
-	st, err := x.read(ctx, view.Model, view.Commit)
+	st, err := x.read(ctx, view.Model, view.Commit, true)
 	if err != nil {
 		return err
 	}
@@ -172,42 +175,68 @@ func (l *line) passes(c int32) bool {
 	return int(c) < len(l.stepOf) && l.stepOf[c] > 0 && l.steps[l.stepOf[c]-1].commit == c
 }
 
-// read brings the state up to the commits given, for the meaning of m.
-func (x *Index) read(ctx context.Context, m *content.Model, heads ...content.Hash) (*state, error) {
+// read returns a state that knows what led to head, for the meaning of m and by the
+// models that led to head alone. The main state, which is kept on disk, is made for the
+// head that is served; others seldom have other models, and get states of their own.
+func (x *Index) read(ctx context.Context, m *content.Model, head content.Hash, served bool) (*state, error) {
 	where := x.placesOf(m)
 	st := x.state.Load()
-	began := x.cfg.Now()
 	if st == nil || st.where.meaning() != where.meaning() {
 		x.progress.building.Store(true)
 		defer x.progress.building.Store(false)
 		if st = x.store.load(ctx, where); st == nil {
 			st = newState(where)
-			x.store.renew(ctx, where)
+			x.store.renew(ctx, st)
 		}
 	}
-	before := len(st.graph.commits)
-	for {
-		if err := x.gather(ctx, st, heads); err != nil {
-			return nil, err
-		}
-		more, err := x.scan(ctx, st)
-		if err != nil {
-			return nil, err
-		}
-		wider := st.where.with(more)
-		if wider == st.where {
-			break
-		}
-		x.progress.building.Store(true)
-		defer x.progress.building.Store(false)
-		st, before = newState(wider), 0
-		x.store.renew(ctx, wider)
+	if err := x.extend(ctx, st, head); err != nil {
+		return nil, err
 	}
 	x.state.Store(st)
-	if n := len(st.graph.commits) - before; n > 0 {
+	own := st.own(st.graph.byHash[parseOID(head)])
+	if own.key() == st.where.key() {
+		return st, nil
+	}
+	if !served {
+		return x.readBeside(ctx, own, head)
+	}
+	x.progress.building.Store(true)
+	defer x.progress.building.Store(false)
+	st = newState(own)
+	x.store.renew(ctx, st)
+	if err := x.extend(ctx, st, head); err != nil {
+		return nil, err
+	}
+	x.state.Store(st)
+	return st, nil
+}
+
+// readBeside reads into a state that is kept in memory alone.
+func (x *Index) readBeside(ctx context.Context, own *places, head content.Hash) (*state, error) {
+	st, ok := x.beside.Get(own.key())
+	if !ok {
+		st = newState(own)
+	}
+	if err := x.extend(ctx, st, head); err != nil {
+		return nil, err
+	}
+	x.beside.Add(own.key(), st)
+	return st, nil
+}
+
+// extend reads what led to head and is not in the state.
+func (x *Index) extend(ctx context.Context, st *state, head content.Hash) error {
+	began, before := x.cfg.Now(), st.done
+	if err := x.gather(ctx, st, head); err != nil {
+		return err
+	}
+	if err := x.scan(ctx, st); err != nil {
+		return err
+	}
+	if n := st.done - before; n > 0 {
 		x.cfg.Logger.Info("history read", "commits", n, "changes", len(st.rows), "took", x.cfg.Now().Sub(began))
 	}
-	return st, nil
+	return nil
 }
 
 func (x *Index) placesOf(m *content.Model) *places {
@@ -247,7 +276,7 @@ func (x *Index) lineOf(ctx context.Context, view *content.View) (*state, *line, 
 		}
 	}
 	defer x.writing.Unlock()
-	st, err := x.read(ctx, view.Model, view.Commit)
+	st, err := x.read(ctx, view.Model, view.Commit, false)
 	if err != nil {
 		return nil, nil, 0, err
 	}
@@ -282,7 +311,7 @@ func (s *state) served(hash oid) (*line, int32) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	c, ok := s.graph.byHash[hash]
-	if !ok || s.line == nil || !s.line.passes(c) {
+	if !ok || s.line == nil || !s.line.passes(c) || s.own(c).key() != s.where.key() {
 		return nil, 0
 	}
 	return s.line, s.line.stepOf[c]

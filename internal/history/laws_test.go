@@ -462,3 +462,70 @@ func TestAChangeOfVeryManyFieldsIsToldByItsMembers(t *testing.T) {
 		}
 	}
 }
+
+// What a past tells depends on the models that led to its head, not on those of other
+// branches that were read as well.
+func TestOtherBranchesModelsDoNotMatter(t *testing.T) {
+	ideas := strings.Replace(worldModel, "]}", `, {"name": "ideas", "type": "Idea", "schema": "schema/note.json", "path": "records/ideas/{id}.json"}]}`, 1)
+	dir, hash := tell(t, []toldCommit{
+		{mark: "1", message: "Begin", files: map[string]string{"records/things/x.json": `{"name": "a"}`, "records/ideas/i.json": `{"name": "i"}`}},
+		{mark: "other", branch: "other", from: []string{"1"}, message: "Ideas are records", files: map[string]string{"schema/model.json": ideas, "records/ideas/i.json": `{"name": "j"}`}},
+		{mark: "2", from: []string{"1"}, message: "Edit", files: map[string]string{"records/things/x.json": `{"name": "b"}`, "records/ideas/i.json": `{"name": "k"}`}},
+	})
+	want := fresh(t, dir)
+	cache := t.TempDir()
+	x, p := open(t, dir, cache)
+	// The types of the served view hold for all revisions, so its model is asked with.
+	other := *p.view
+	other.Commit, other.Ref = hash["other"], "refs/heads/other"
+	beside, err := x.Past(t.Context(), &other)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, err := beside.CountChanges(t.Context(), content.ChangeQuery{Collection: "ideas"}); err != nil || n != 2 {
+		t.Errorf("%d changes of ideas on the branch that has them, %v; want 2", n, err)
+	}
+	if d := cmp.Diff(want, dump(t, past(t, x, p.view))); d != "" {
+		t.Errorf("the main branch, after the other was read (-before +after):\n%s", d)
+	}
+	if err := x.Close(); err != nil {
+		t.Fatal(err)
+	}
+	_, p = open(t, dir, cache)
+	if d := cmp.Diff(want, dump(t, p)); d != "" {
+		t.Errorf("at the next start (-before +after):\n%s", d)
+	}
+	// Merged, the other model counts for the whole past.
+	runGit(t, dir, "", "update-ref", "refs/heads/main", mergeOf(t, dir, hash["2"], hash["other"]))
+	x, p = open(t, dir, cache)
+	if n, err := p.CountChanges(t.Context(), content.ChangeQuery{Collection: "ideas", Formatting: true}); err != nil || n < 3 {
+		t.Errorf("%d changes of ideas after the merge, %v", n, err)
+	}
+	older := *p.view
+	older.Commit = hash["2"]
+	then, err := x.Past(t.Context(), &older)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(dumpChanges(t, then), dumpChanges(t, p)); d == "" {
+		t.Error("the older past is that of the merge")
+	}
+}
+
+func dumpChanges(t *testing.T, p *Past) []string {
+	t.Helper()
+	page, err := p.Changes(t.Context(), content.ChangeQuery{Formatting: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []string
+	for _, c := range page.Changes {
+		out = append(out, tellChange("change", &c))
+	}
+	return out
+}
+
+func mergeOf(t *testing.T, dir string, ours, theirs content.Hash) string {
+	t.Helper()
+	return strings.TrimSpace(runGit(t, dir, "", "-c", "user.name=Aino", "-c", "user.email=aino@example.org", "commit-tree", string(theirs)+"^{tree}", "-p", string(ours), "-p", string(theirs), "-m", "Merge"))
+}

@@ -44,6 +44,23 @@ func newPlaces(m *content.Model, model string) *places {
 	return p
 }
 
+// exactly returns places with these former ones alone.
+func (p *places) exactly(former []place) *places {
+	next := *p
+	next.former = nil
+	return next.with(former)
+}
+
+// key is equal for two places exactly when the same paths hold records for them.
+func (p *places) key() string {
+	var b strings.Builder
+	b.WriteString(p.means)
+	for _, f := range p.former {
+		b.WriteString("\x00" + string(f.collection) + "\x00" + f.at.String())
+	}
+	return b.String()
+}
+
 // with returns places that know more; p itself where there is nothing new.
 func (p *places) with(more []place) *places {
 	former := slices.Clone(p.former)

@@ -28,23 +28,17 @@ type scanned struct {
 	places []place
 }
 
-// gather adds all commits that lead to heads to the graph, parents first.
-func (x *Index) gather(ctx context.Context, st *state, heads []content.Hash) error {
+// gather adds all commits that lead to head to the graph, parents first.
+func (x *Index) gather(ctx context.Context, st *state, head content.Hash) error {
 	fresh := map[oid]*gitrepo.Commit{}
 	known := func(h gitrepo.Hash) bool {
 		_, ok := st.graph.byHash[parseOID(content.Hash(h))]
 		return ok
 	}
-	var tips []gitrepo.Hash
-	for _, h := range heads {
-		if !known(gitrepo.Hash(h)) {
-			tips = append(tips, gitrepo.Hash(h))
-		}
-	}
-	if len(tips) == 0 {
+	if known(gitrepo.Hash(head)) {
 		return nil
 	}
-	for c, err := range x.cfg.Repo.Walk(ctx, tips, known) {
+	for c, err := range x.cfg.Repo.Walk(ctx, []gitrepo.Hash{gitrepo.Hash(head)}, known) {
 		if err != nil {
 			return fmt.Errorf("walk commits: %w", err)
 		}
@@ -123,9 +117,8 @@ func (s *state) commit(id oid, c *gitrepo.Commit) commit {
 	return out
 }
 
-// scan reads what the commits not done yet did, and returns places that were not
-// known before.
-func (x *Index) scan(ctx context.Context, st *state) ([]place, error) {
+// scan reads what the commits not done yet did.
+func (x *Index) scan(ctx context.Context, st *state) error {
 	type batch struct {
 		from int32
 		list []scanned
@@ -139,31 +132,29 @@ func (x *Index) scan(ctx context.Context, st *state) ([]place, error) {
 		list, err := scan.window(ctx, st.graph, from, min(from+window, total))
 		next <- batch{from, list, err}
 	}
-	var more []place
 	if st.done < total {
 		go read(st.done)
 	}
 	for st.done < total {
 		b := <-next
 		if b.err != nil {
-			return nil, b.err
+			return b.err
 		}
 		if to := b.from + int32(len(b.list)); to < total {
 			go read(to)
 		}
 		for i, s := range b.list {
-			more = append(more, s.places...)
-			if err := x.keep(ctx, scan, st, b.from+int32(i), s.drafts); err != nil {
-				if st.done+int32(len(b.list)-i) < total {
+			if err := x.keep(ctx, scan, st, b.from+int32(i), s); err != nil {
+				if b.from+int32(len(b.list)) < total {
 					<-next
 				}
-				return nil, err
+				return err
 			}
 		}
 		x.progress.done.Store(int64(st.done))
 		x.store.save(ctx, st)
 	}
-	return more, nil
+	return nil
 }
 
 // window reads a range of commits with all cores.
@@ -198,8 +189,8 @@ func (s *scanner) commit(ctx context.Context, g *graph, c *commit) (scanned, err
 }
 
 // keep makes the drafts of a commit rows of the state.
-func (x *Index) keep(ctx context.Context, scan *scanner, st *state, c int32, drafts []draft) error {
-	drafts = slices.DeleteFunc(drafts, func(d draft) bool { return st.moved(c, d) })
+func (x *Index) keep(ctx context.Context, scan *scanner, st *state, c int32, read scanned) error {
+	drafts := slices.DeleteFunc(read.drafts, func(d draft) bool { return st.moved(c, d) })
 	for i := range drafts {
 		if err := scan.bridge(ctx, st, st.graph.commits[c].parents, &drafts[i]); err != nil {
 			return err
@@ -212,6 +203,9 @@ func (x *Index) keep(ctx context.Context, scan *scanner, st *state, c int32, dra
 	at.first = int32(len(st.rows))
 	st.rows = append(st.rows, rows...)
 	at.last = int32(len(st.rows))
+	if former := st.where.exactly(read.places).former; len(former) > 0 {
+		st.models = append(st.models, modelled{c, former})
+	}
 	st.done = c + 1
 	return nil
 }

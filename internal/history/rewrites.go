@@ -70,7 +70,7 @@ func (x *Index) Follow(ctx context.Context, view *content.View) error {
 func (x *Index) follows(ctx context.Context, view *content.View, old gitrepo.Hash) (bool, error) {
 	x.writing.Lock()
 	defer x.writing.Unlock()
-	st, err := x.read(ctx, view.Model, view.Commit)
+	st, err := x.read(ctx, view.Model, view.Commit, true)
 	if err != nil {
 		return false, err
 	}

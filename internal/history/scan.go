@@ -468,16 +468,19 @@ func (s *scanner) lost(ctx context.Context, f gitrepo.Difference, won oid) (d dr
 	for _, e := range f.Before {
 		blobs = append(blobs, blobOf(e))
 	}
-	docs := make([]*content.Value, len(blobs))
+	docs, unreadable := make([]*content.Value, len(blobs)), false
 	for i, blob := range blobs {
 		doc, err := s.document(ctx, blob)
 		if err != nil {
 			return d, false, err
 		}
-		if doc == nil && blob != (oid{}) {
-			return d, d.before != d.after, nil // bytes without values
+		docs[i], unreadable = rootOf(doc), unreadable || doc == nil && blob != (oid{})
+		if i == 2 {
+			d.unreadable = doc == nil && blob != (oid{})
 		}
-		docs[i] = rootOf(doc)
+	}
+	if unreadable {
+		return d, d.before != d.after, nil // bytes without values
 	}
 	differ := s.where.differ(f.Path)
 	winner, theirs, merged, bases := docs[0], docs[1], docs[2], docs[3:]

@@ -59,8 +59,29 @@ type state struct {
 	spans  map[int32]span
 	// done is how many commits have their rows.
 	done int32
+	// models are what commits that changed the model said of places, where the served
+	// model does not have them.
+	models []modelled
 	// line is that of the served branch.
 	line *line
+}
+
+// modelled is where a commit's model says that records lie.
+type modelled struct {
+	commit int32
+	places []place
+}
+
+// own are the places of the models that led to a commit, as places that know no others:
+// what its past tells must not depend on what else was read.
+func (s *state) own(c int32) *places {
+	var all []place
+	for _, m := range s.models {
+		if s.graph.reaches(c, m.commit) {
+			all = append(all, m.places...)
+		}
+	}
+	return s.where.exactly(all)
 }
 
 func newState(where *places) *state {

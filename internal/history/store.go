@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -21,7 +22,7 @@ import (
 )
 
 // formatVersion is raised whenever the tables, or what stands in them, change.
-const formatVersion = "1"
+const formatVersion = "2"
 
 // FileName is the index in the cache folder.
 const FileName = "history.sqlite"
@@ -50,7 +51,8 @@ CREATE TABLE commits ( -- every commit read, parents before children
   pull_request INTEGER, -- number that the message names
   pull_request_title TEXT,
   pull_request_url TEXT,
-  credits TEXT NOT NULL -- from trailers: role and person, e.g. "reviewer 7 approver 9"
+  credits TEXT NOT NULL, -- from trailers: role and person, e.g. "reviewer 7 approver 9"
+  places TEXT -- JSON: where the commit's model, if it changed it, puts records and the served model does not
 );
 CREATE TABLE changes ( -- one record changed by one commit: its blob is that of no parent
   id INTEGER PRIMARY KEY,
@@ -74,6 +76,7 @@ CREATE TABLE changes ( -- one record changed by one commit: its blob is that of 
 type store struct {
 	db     *sql.DB // nil: nothing is kept
 	logger *slog.Logger
+	state  *state // the one that is kept
 	// sequence counts the transactions, so that another process's is noticed.
 	sequence int64
 	fresh    bool // the file was made just now
@@ -171,19 +174,11 @@ func (s *store) read(ctx context.Context, where *places) (*state, error) {
 	if about["format"] != formatVersion || about["meaning"] != where.meaning() {
 		return nil, errors.New("it was made for another format or model")
 	}
-	var former []struct{ Collection, Path string }
-	if err := json.Unmarshal([]byte(about["former"]), &former); err != nil {
+	former, err := parsePlaces(about["former"])
+	if err != nil {
 		return nil, err
 	}
-	var more []place
-	for _, f := range former {
-		at, err := content.ParsePathPattern(f.Path)
-		if err != nil {
-			return nil, err
-		}
-		more = append(more, place{content.CollectionName(f.Collection), at})
-	}
-	st := newState(where.with(more))
+	st := newState(where.with(former))
 	tx, err := s.db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
 	if err != nil {
 		return nil, err
@@ -201,7 +196,36 @@ func (s *store) read(ctx context.Context, where *places) (*state, error) {
 		return nil, err
 	}
 	s.people, s.commits, s.rows, s.merged = len(st.people), len(st.graph.commits), len(st.rows), len(st.merged)
+	s.state = st
 	return st, nil
+}
+
+// written is a place as it stands in the file.
+type written struct{ Collection, Path string }
+
+func parsePlaces(text string) ([]place, error) {
+	var list []written
+	if err := json.Unmarshal([]byte(text), &list); err != nil {
+		return nil, err
+	}
+	var out []place
+	for _, f := range list {
+		at, err := content.ParsePathPattern(f.Path)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, place{content.CollectionName(f.Collection), at})
+	}
+	return out, nil
+}
+
+func formatPlaces(list []place) (string, error) {
+	out := []written{}
+	for _, f := range list {
+		out = append(out, written{string(f.collection), f.at.String()})
+	}
+	text, err := json.Marshal(out)
+	return string(text), err
 }
 
 type queryer interface {
@@ -247,7 +271,7 @@ func readPeople(ctx context.Context, tx *sql.Tx, st *state) error {
 
 func readCommits(ctx context.Context, tx *sql.Tx, st *state) error {
 	rows, err := tx.QueryContext(ctx, `SELECT hash, tree, parents, author, authored_at, committer, committed_at, subject,
-		pull_request, pull_request_title, pull_request_url, credits FROM commits ORDER BY id`)
+		pull_request, pull_request_title, pull_request_url, credits, places FROM commits ORDER BY id`)
 	if err != nil {
 		return err
 	}
@@ -255,8 +279,8 @@ func readCommits(ctx context.Context, tx *sql.Tx, st *state) error {
 		var c commit
 		var hash, tree, parents, credits sql.RawBytes
 		var number sql.NullInt64
-		var title, address sql.NullString
-		if err := rows.Scan(&hash, &tree, &parents, &c.author, &c.authored, &c.committer, &c.committed, &c.subject, &number, &title, &address, &credits); err != nil {
+		var title, address, modelPlaces sql.NullString
+		if err := rows.Scan(&hash, &tree, &parents, &c.author, &c.authored, &c.committer, &c.committed, &c.subject, &number, &title, &address, &credits, &modelPlaces); err != nil {
 			return err
 		}
 		c.hash, c.tree = parseOID(content.Hash(hash)), parseOID(content.Hash(tree))
@@ -274,7 +298,14 @@ func readCommits(ctx context.Context, tx *sql.Tx, st *state) error {
 		if c.credits, err = parseCredits(string(credits), len(st.people)); err != nil {
 			return err
 		}
-		st.graph.add(c)
+		id := st.graph.add(c)
+		if modelPlaces.Valid {
+			list, err := parsePlaces(modelPlaces.String)
+			if err != nil {
+				return err
+			}
+			st.models = append(st.models, modelled{id, list})
+		}
 		return nil
 	})
 }
@@ -369,7 +400,8 @@ func (s *state) putMerged(r *row) {
 }
 
 // renew forgets what is on disk, to keep another state there.
-func (s *store) renew(ctx context.Context, where *places) {
+func (s *store) renew(ctx context.Context, st *state) {
+	s.state = st
 	if s.db == nil {
 		return
 	}
@@ -382,15 +414,11 @@ func (s *store) renew(ctx context.Context, where *places) {
 		if _, err := tx.ExecContext(ctx, tables); err != nil {
 			return err
 		}
-		former := []map[string]string{}
-		for _, f := range where.former {
-			former = append(former, map[string]string{"Collection": string(f.collection), "Path": f.at.String()})
-		}
-		text, err := json.Marshal(former)
+		former, err := formatPlaces(st.where.former)
 		if err != nil {
 			return err
 		}
-		for key, value := range map[string]string{"format": formatVersion, "meaning": where.meaning(), "former": string(text), "sequence": "0"} {
+		for key, value := range map[string]string{"format": formatVersion, "meaning": st.where.meaning(), "former": former, "sequence": "0"} {
 			if _, err := tx.ExecContext(ctx, "INSERT INTO about VALUES (?, ?)", key, value); err != nil {
 				return err
 			}
@@ -403,9 +431,9 @@ func (s *store) renew(ctx context.Context, where *places) {
 	}
 }
 
-// save writes what is new in the state, in one transaction.
+// save writes what is new in the state that is kept, in one transaction.
 func (s *store) save(ctx context.Context, st *state) {
-	if s.db == nil {
+	if s.db == nil || st != s.state {
 		return
 	}
 	saved := [...]int{len(st.people), int(st.done), len(st.rows), len(st.merged)}
@@ -463,12 +491,14 @@ func (s *store) insert(ctx context.Context, tx *sql.Tx, st *state) error {
 	if err := people.flush(); err != nil {
 		return err
 	}
-	commits, err := newInserter(ctx, tx, "commits", 13)
+	commits, err := newInserter(ctx, tx, "commits", 14)
 	if err != nil {
 		return err
 	}
 	for i := s.commits; i < int(st.done); i++ {
-		addCommit(commits, i, &st.graph.commits[i])
+		if err := addCommit(commits, st, i); err != nil {
+			return err
+		}
 	}
 	if err := commits.flush(); err != nil {
 		return err
@@ -486,7 +516,8 @@ func (s *store) insert(ctx context.Context, tx *sql.Tx, st *state) error {
 	return changes.flush()
 }
 
-func addCommit(to *inserter, id int, c *commit) {
+func addCommit(to *inserter, st *state, id int) error {
+	c := &st.graph.commits[id]
 	var parents, credits []byte
 	for _, p := range c.parents {
 		parents = strconv.AppendInt(append(parents, ' '), int64(p), 10)
@@ -498,7 +529,16 @@ func addCommit(to *inserter, id int, c *commit) {
 	if c.pull != nil {
 		number, title, address = c.pull.Number, c.pull.Title, c.pull.URL
 	}
-	to.add(id, string(c.hash.hash()), string(c.tree.hash()), string(trim(parents)), c.author, c.authored, c.committer, c.committed, c.subject, number, title, address, string(trim(credits)))
+	var places any
+	if i := slices.IndexFunc(st.models, func(m modelled) bool { return m.commit == int32(id) }); i >= 0 {
+		text, err := formatPlaces(st.models[i].places)
+		if err != nil {
+			return err
+		}
+		places = text
+	}
+	to.add(id, string(c.hash.hash()), string(c.tree.hash()), string(trim(parents)), c.author, c.authored, c.committer, c.committed, c.subject, number, title, address, string(trim(credits)), places)
+	return nil
 }
 
 func trim(b []byte) []byte {
