@@ -27,6 +27,7 @@ func buildSystem(m *content.Model) (*system, error) {
 		b.declare(c)
 	}
 	b.query = b.define(objectKind, "Query", "What can be asked. Each answer is of one commit, or of one scan of the work tree.")
+	b.subscription = b.define(objectKind, "Subscription", "What can be followed while it happens: one field, answered again for each thing that happens.")
 	b.record = b.define(interfaceKind, "Record", "What every record has, whatever its collection.")
 	b.record.fields = b.recordFields()
 	for _, c := range m.Collections {
@@ -371,6 +372,7 @@ func (b *builder) roots() {
 			description: "What is being read: which commit, since when.",
 		})
 	b.query.fields = append(b.query.fields, b.pastRoots()...)
+	b.subscription.fields = b.followedRoots()
 }
 
 func (b *builder) idArg() *inputDef {

@@ -1,6 +1,7 @@
 package graphql
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -296,15 +297,17 @@ func TestResponseSaysWhatHTTPNeeds(t *testing.T) {
 		request Request
 		want    Response
 	}{
-		"an answer":           {Request{Query: "{ __typename }"}, Response{Executed: true, Status: 200}},
-		"another revision":    {Request{Query: `{ projects(at: "v1") { totalCount } }`}, Response{Executed: true, Revisioned: true, Status: 200}},
-		"an unknown revision": {Request{Query: `{ project(id: 1, at: "v2") { id } }`}, Response{Executed: true, Revisioned: true, Failed: true, Code: CodeNotFound, Status: 200}},
-		"a syntax error":      {Request{Query: "{"}, Response{Failed: true, Code: CodeParse, Status: 400}},
-		"a wrong field":       {Request{Query: "{ x }"}, Response{Failed: true, Code: CodeValidation, Status: 400}},
-		"a wrong variable":    {Request{Query: "query ($n: Int!) { projects(first: $n) { totalCount } }"}, Response{Failed: true, Code: CodeBadInput, Status: 400}},
-		"a limit":             {Request{Query: "{ " + strings.Repeat("__typename ", 21) + "}"}, Response{Failed: true, Code: CodeTooLarge, Status: 413}},
-		"a mutation by GET":   {Request{Query: "mutation { __typename }", ReadOnly: true}, Response{Failed: true, Code: CodeMethod, Status: 405}},
-		"a subscription":      {Request{Query: "subscription { __typename }"}, Response{Failed: true, Code: CodeValidation, Status: 400}},
+		"an answer":             {Request{Query: "{ __typename }"}, Response{Executed: true, Status: 200}},
+		"another revision":      {Request{Query: `{ projects(at: "v1") { totalCount } }`}, Response{Executed: true, Revisioned: true, Status: 200}},
+		"an unknown revision":   {Request{Query: `{ project(id: 1, at: "v2") { id } }`}, Response{Executed: true, Revisioned: true, Failed: true, Code: CodeNotFound, Status: 200}},
+		"a syntax error":        {Request{Query: "{"}, Response{Failed: true, Code: CodeParse, Status: 400}},
+		"a wrong field":         {Request{Query: "{ x }"}, Response{Failed: true, Code: CodeValidation, Status: 400}},
+		"a wrong variable":      {Request{Query: "query ($n: Int!) { projects(first: $n) { totalCount } }"}, Response{Failed: true, Code: CodeBadInput, Status: 400}},
+		"a limit":               {Request{Query: "{ " + strings.Repeat("__typename ", 21) + "}"}, Response{Failed: true, Code: CodeTooLarge, Status: 413}},
+		"a mutation by GET":     {Request{Query: "mutation { __typename }", ReadOnly: true}, Response{Failed: true, Code: CodeMethod, Status: 405}},
+		"a wrong subscription":  {Request{Query: "subscription { __typename }"}, Response{Failed: true, Code: CodeValidation, Status: 400}},
+		"a subscription":        {Request{Query: "subscription { changes { key } }"}, Response{Failed: true, Code: CodeBadInput, Status: 400}},
+		"a subscription by GET": {Request{Query: "subscription { changes { key } }", ReadOnly: true}, Response{Failed: true, Code: CodeBadInput, Status: 400}},
 	} {
 		got := s.Do(t.Context(), view, revisionMap{"v1": view}, c.request)
 		c.want.Body, c.want.Errors = got.Body, got.Errors
@@ -404,6 +407,7 @@ func FuzzQuery(f *testing.F) {
 		seed := loadFixture(f, "testdata/"+name+".txtar")
 		f.Add(seed.files["query.graphql"], seed.files["variables.json"])
 	}
+	f.Add(`subscription ($c: String) { changes(collection: $c, kind: [CREATED]) { ...F ... on Change { kind } } } fragment F on Change { key }`, `{"c": "projects"}`)
 	f.Fuzz(func(t *testing.T, query, variables string) {
 		var decoded map[string]any
 		d := json.NewDecoder(strings.NewReader(variables))
@@ -416,6 +420,17 @@ func FuzzQuery(f *testing.F) {
 		}
 		if took := time.Since(start); took > 3*time.Second {
 			t.Errorf("took %v", took)
+		}
+		sub, refused := s.Subscribe(fixture.view, Request{Query: query, Variables: decoded, Resume: strings.Repeat("c1", 20)})
+		if refused != nil && (!json.Valid(refused.Body) || refused.Code == CodeInternal) {
+			t.Errorf("%s", refused.Body)
+		}
+		if sub != nil {
+			for e := range sub.Next(t.Context(), fixture.view, fixture.at) {
+				if !json.Valid(e.Body) || bytes.ContainsAny(e.Body, "\r\n") {
+					t.Errorf("%s", e.Body)
+				}
+			}
 		}
 	})
 }

@@ -15,11 +15,19 @@ import (
 
 // execute runs a plan and writes the answer.
 func (s *Schema) execute(ctx context.Context, view *content.View, revisions Revisions, p *plan) *Response {
-	r := &request{
+	return s.newRequest(ctx, view, revisions, p).execute(ctx)
+}
+
+func (s *Schema) newRequest(ctx context.Context, view *content.View, revisions Revisions, p *plan) *request {
+	return &request{
 		Schema: s, plan: p, view: view, revisions: revisions, views: map[string]revision{}, found: map[*listing]*found{}, run: newSieve(ctx, view),
 		histories: memo[*content.View, *history]{}, diffs: memo[[2]*content.View, []content.Change]{}, historical: p.historical,
 		faults: map[string]int{},
 	}
+}
+
+func (r *request) execute(ctx context.Context) *Response {
+	p, s := r.plan, r.Schema
 	if errs := r.fetch(ctx); len(errs) > 0 {
 		return r.respond([]byte("null"), errs)
 	}

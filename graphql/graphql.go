@@ -18,6 +18,7 @@ import (
 	"runtime/debug"
 
 	gql "github.com/graphql-go/graphql"
+	"github.com/graphql-go/graphql/language/ast"
 	lru "github.com/hashicorp/golang-lru/v2"
 
 	"github.com/koonti/koonti/internal/content"
@@ -80,8 +81,11 @@ type Request struct {
 	Variables map[string]any
 	// Extensions are for protocols above this package; it ignores them.
 	Extensions map[string]any
-	// ReadOnly refuses all but queries with CodeMethod: set it for GET.
+	// ReadOnly refuses mutations with CodeMethod: set it for GET.
 	ReadOnly bool
+	// Resume is the ID of the last event that a subscriber got, where the protocol
+	// above tells; "" else.
+	Resume string
 }
 
 // Response is the answer to a Request.
@@ -119,26 +123,40 @@ func (s *Schema) Do(ctx context.Context, view *content.View, revisions Revisions
 	}()
 	ctx, cancel := context.WithTimeout(ctx, s.limits.Timeout)
 	defer cancel()
-	d, errs := s.load(request.Query)
+	d, op, errs := s.find(request)
 	if len(errs) > 0 {
 		return s.refuse(errs...)
-	}
-	op, err := d.operationCalled(request.OperationName)
-	if err != nil {
-		return s.refuse(err)
 	}
 	if err := onlyQueries(op, request.ReadOnly); err != nil {
 		return s.refuse(err)
 	}
-	variables, errs := s.coerceVariables(d, op, request.Variables)
-	if len(errs) > 0 {
-		return s.refuse(errs...)
-	}
-	p, errs := s.plan(d, op, variables)
+	p, errs := s.bind(d, op, request.Variables)
 	if len(errs) > 0 {
 		return s.refuse(errs...)
 	}
 	return s.execute(ctx, view, revisions, p)
+}
+
+// find returns the document and the operation that a request means.
+func (s *Schema) find(request Request) (*document, *operation, []*Error) {
+	d, errs := s.load(request.Query)
+	if len(errs) > 0 {
+		return nil, nil, errs
+	}
+	op, err := d.operationCalled(request.OperationName)
+	if err != nil {
+		return nil, nil, []*Error{err}
+	}
+	return d, op, nil
+}
+
+// bind plans an operation with the variables given.
+func (s *Schema) bind(d *document, op *operation, given map[string]any) (*plan, []*Error) {
+	variables, errs := s.coerceVariables(d, op, given)
+	if len(errs) > 0 {
+		return nil, errs
+	}
+	return s.plan(d, op, variables)
 }
 
 // cachedBytes is the longest query that is kept.
@@ -158,8 +176,10 @@ func (s *Schema) load(text string) (*document, []*Error) {
 
 func onlyQueries(op *operation, readOnly bool) *Error {
 	switch {
-	case op.kind == "query":
+	case op.kind == ast.OperationTypeQuery:
 		return nil
+	case op.kind == ast.OperationTypeSubscription:
+		return newError(CodeBadInput, "A subscription is answered with a stream of events; send it with \"Accept: text/event-stream\".")
 	case readOnly:
 		return newError(CodeMethod, "A %s cannot be sent this way; use POST.", op.kind)
 	}

@@ -61,12 +61,17 @@ func (r *request) history(ctx context.Context, view *content.View) (*history, er
 		if err != nil {
 			return nil, r.visible(err)
 		}
-		return &history{
-			Past: past, view: view,
-			changed: memo[changeID, []content.FieldChange]{}, documents: memo[content.Hash, *content.Document]{},
-			commits: memo[content.Hash, *content.Commit]{}, steps: memo[content.Hash, *content.Step]{}, columns: map[datedColumn]*column{},
-		}, nil
+		return newHistory(past, view), nil
 	})
+}
+
+// newHistory has read nothing yet.
+func newHistory(past Past, view *content.View) *history {
+	return &history{
+		Past: past, view: view,
+		changed: memo[changeID, []content.FieldChange]{}, documents: memo[content.Hash, *content.Document]{},
+		commits: memo[content.Hash, *content.Commit]{}, steps: memo[content.Hash, *content.Step]{}, columns: map[datedColumn]*column{},
+	}
 }
 
 // fields are the values that a change changed.
@@ -231,9 +236,12 @@ func (c *call) movedTo(ctx context.Context) (*item, error) {
 var address = regexp.MustCompile(`[\p{L}\p{N}._%+-]+@[\p{L}\p{N}.-]+`)
 
 // discreet leaves addresses out of what people and forges wrote beside the content,
-// unless they are shown. It, readEmail and authorPart are all that decides so.
-func (s *Schema) discreet(text string) string {
-	if s.config.ShowEmails || !strings.Contains(text, "@") {
+// unless they are shown. Config.Discreet, readEmail and authorPart are all that decides so.
+func (s *Schema) discreet(text string) string { return s.config.Discreet(text) }
+
+// Discreet leaves people's addresses out of a text, unless they are shown.
+func (c Config) Discreet(text string) string {
+	if c.ShowEmails || !strings.Contains(text, "@") {
 		return text
 	}
 	return address.ReplaceAllString(text, "…")

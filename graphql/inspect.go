@@ -1,6 +1,7 @@
 package graphql
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -141,11 +142,43 @@ func (in *inspector) operation(op *operation) {
 			}
 		}
 	}
-	root := in.query
-	if op.kind != ast.OperationTypeQuery {
-		root = nil // refused by its kind later
+	if op.kind == ast.OperationTypeSubscription {
+		in.single(op)
 	}
-	in.selections(root, op.node.SelectionSet, 0)
+	// A kind that has no root is refused later.
+	in.selections(in.root(op.kind), op.node.SelectionSet, 0)
+}
+
+// single checks that a subscription has one root field (June 2018, 5.2.3.1), which is
+// none of introspection (October 2021, 5.2.3.1).
+func (in *inspector) single(op *operation) {
+	first, spread := "", map[string]bool{}
+	var visit func(set *ast.SelectionSet)
+	visit = func(set *ast.SelectionSet) {
+		if set == nil || in.full() {
+			return
+		}
+		for _, s := range set.Selections {
+			switch s := s.(type) {
+			case *ast.Field:
+				key := responseKey(s)
+				if strings.HasPrefix(s.Name.Value, "__") {
+					in.fail(newError(CodeValidation, "A subscription cannot begin with %q.", shorten(s.Name.Value)), s.Loc)
+				} else if first != "" && first != key {
+					in.fail(newError(CodeValidation, "A subscription has one root field; %q is a second beside %q.", shorten(key), shorten(first)), s.Loc)
+				}
+				first = cmp.Or(first, key)
+			case *ast.FragmentSpread:
+				if f := in.fragments[s.Name.Value]; f != nil && !spread[s.Name.Value] {
+					spread[s.Name.Value] = true
+					visit(f.SelectionSet)
+				}
+			case *ast.InlineFragment:
+				visit(s.SelectionSet)
+			}
+		}
+	}
+	visit(op.node.SelectionSet)
 }
 
 // known checks that a variable has a type that exists. graphql-go's parser takes

@@ -89,7 +89,7 @@ func (m *metaTypes) schemaFields() {
 		meta("types", types, func(s any) any { return each(s.(*system).types, asType) }),
 		meta("queryType", nonNull(typ), func(s any) any { return of(s.(*system).query) }),
 		meta("mutationType", typ, func(any) any { return nil }),
-		meta("subscriptionType", typ, func(any) any { return nil }),
+		meta("subscriptionType", typ, func(s any) any { return of(s.(*system).subscription) }),
 		meta("directives", nonNull(listOfNonNull(of(m.directive))), func(s any) any { return each(s.(*system).directives, same) }),
 	}
 	m.directive.fields = []*fieldDef{

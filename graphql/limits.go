@@ -51,7 +51,9 @@ type Limits struct {
 	AnswerBytes int
 	// Errors reported: 20 of each kind, and of each field that may be null.
 	Errors int
-	// Timeout of one request: 10 s.
+	// Behind is how many changes a subscription may have missed: 5,000.
+	Behind int
+	// Timeout of one request, and of one event of a subscription: 10 s.
 	Timeout time.Duration
 	// Cached is how many queries are kept parsed and validated: 500.
 	Cached int
@@ -71,7 +73,7 @@ func (l Limits) withDefaults() Limits {
 		{&l.Operations, 20}, {&l.Fragments, 100}, {&l.Fields, 400}, {&l.Repeats, 20}, {&l.Aliases, 400},
 		{&l.Work, 200_000}, {&l.Cost, 500_000}, {&l.Conditions, 300}, {&l.Orders, 10},
 		{&l.Revisions, 10}, {&l.Searches, 10}, {&l.SearchText, 200}, {&l.Variables, 10_000}, {&l.AnswerBytes, 64 << 20}, {&l.Errors, 20},
-		{&l.Cached, 500}, {&l.PageSize, 20}, {&l.MaxPageSize, 500},
+		{&l.Cached, 500}, {&l.PageSize, 20}, {&l.MaxPageSize, 500}, {&l.Behind, 5000},
 	} {
 		if *d.field == 0 {
 			*d.field = d.value

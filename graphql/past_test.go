@@ -444,8 +444,11 @@ func (p *fakePast) document(blob content.Hash) (*content.Document, error) {
 
 func (p *fakePast) Commit(_ context.Context, hash content.Hash) (*content.Commit, error) {
 	p.reads["commit "+string(hash[:2])]++
-	if k := p.commit(hash); k.Hash != "" {
-		return &k, nil
+	led := p.Commits[max(0, slices.IndexFunc(p.Commits, func(k content.Commit) bool { return k.Hash == p.view.Commit })):]
+	for _, k := range led {
+		if k.Hash == hash {
+			return &k, nil
+		}
 	}
 	return nil, fmt.Errorf("no commit %s led here: %w", hash, content.ErrNotFound)
 }

@@ -37,6 +37,7 @@ const (
 	rootModel
 	rootProblems
 	rootChanges // a feed of changes
+	rootChanged // the change of an event
 	rootSteps   // a feed of steps
 	rootDeleted // a feed of deletions
 	rootTexts   // a feed of occurrences

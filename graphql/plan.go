@@ -38,6 +38,7 @@ type bound struct {
 	collection *content.Collection
 	list       *listing
 	feed       *feed
+	watch      *watch
 	facet      *faceting
 	field      content.Pointer // of lastChange
 	typ        any             // of __type: a typeRef or nil
@@ -80,7 +81,7 @@ func (s *Schema) plan(d *document, op *operation, variables values) (*plan, []*E
 		plan:      &plan{document: d, operation: op, variables: variables, bound: map[boundKey]*bound{}},
 		revisions: map[string]bool{},
 	}
-	p.root = p.selection(s.query, []*ast.SelectionSet{op.node.SelectionSet}, s.defaultLanguage(), 1)
+	p.root = p.selection(s.root(op.kind), []*ast.SelectionSet{op.node.SelectionSet}, s.defaultLanguage(), 1)
 	if len(p.revisions) > s.limits.Revisions {
 		p.fail(tooLarge("The query reads %d revisions; the limit is %d.", len(p.revisions), s.limits.Revisions))
 	}
@@ -343,6 +344,8 @@ func (p *planner) bind(f *planField, lang content.Language) *bound {
 		b.list = p.searchListing(f, args, b.lang)
 	case rootChanges, rootSteps, rootDeleted, rootTexts, rootDiff, recordHistory, recordVersions:
 		b.feed = p.feed(f, args, b.lang)
+	case rootChanged:
+		b.watch = p.watch(f, args, b.lang)
 	case recordLastChange:
 		if field := p.pointer(f, args); field != nil {
 			b.field = *field

@@ -57,6 +57,8 @@ type request struct {
 	// histories are what led to the views asked about; diffs lie between two.
 	histories memo[*content.View, *history]
 	diffs     memo[[2]*content.View, []content.Change]
+	// event is what a subscription is answered for; nil for a query.
+	event *content.Change
 	// historical: what happened was asked for, also where the plan does not tell.
 	historical bool
 	// faults counts the errors of each field.
@@ -254,6 +256,7 @@ var readers = [placeKinds]reader{
 	},
 	rootProblems: readProblems,
 	rootChanges:  readChanges,
+	rootChanged:  readChanged,
 	rootSteps:    readSteps,
 	rootDeleted:  readDeleted,
 	rootTexts:    readTexts,

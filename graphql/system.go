@@ -1,6 +1,10 @@
 package graphql
 
-import "github.com/koonti/koonti/internal/content"
+import (
+	"github.com/graphql-go/graphql/language/ast"
+
+	"github.com/koonti/koonti/internal/content"
+)
 
 // kind says which of the kinds of GraphQL a type is (GraphQL June 2018, 3.4-3.10).
 type kind byte
@@ -157,14 +161,28 @@ func (t *recordTypes) orderCalled(name string) *orderField {
 type system struct {
 	model *content.Model
 	// types are all types in the order in which the SDL prints them.
-	types       []*typeDef
-	byName      map[string]*typeDef
-	query       *typeDef
-	record      *typeDef
-	collections map[content.CollectionName]*recordTypes
-	directives  []*directiveDef
+	types  []*typeDef
+	byName map[string]*typeDef
+	query  *typeDef
+	// subscription is the root of what can be followed.
+	subscription *typeDef
+	record       *typeDef
+	collections  map[content.CollectionName]*recordTypes
+	directives   []*directiveDef
 	// schema and typ are the two root fields of introspection.
 	schemaField, typeField, typenameField *fieldDef
+}
+
+// root is the type that an operation of a kind (ast.OperationTypeQuery and so on) begins
+// at; nil where there is none.
+func (s *system) root(kind string) *typeDef {
+	switch kind {
+	case ast.OperationTypeQuery:
+		return s.query
+	case ast.OperationTypeSubscription:
+		return s.subscription
+	}
+	return nil
 }
 
 // directiveDef is a directive that queries, or the SDL, may use.

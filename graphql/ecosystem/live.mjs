@@ -110,9 +110,11 @@ export function formerly(name) {
   return name + ' (entinen nimi)';
 }
 
-function commit(repo, at, message) {
+/** Commits all that there is, at a fixed time, and tells the hash. */
+export function commit(repo, at, message) {
   git(repo, at, 'add', '--all');
   git(repo, at, 'commit', '--quiet', `--message=${message}`);
+  return git(repo, at, 'rev-parse', 'HEAD').trim();
 }
 
 // Git as it is without anybody's settings, at a fixed time.
@@ -121,7 +123,7 @@ function git(repo, at, ...args) {
   const env = { ...process.env, GIT_CONFIG_GLOBAL: devNull, GIT_CONFIG_NOSYSTEM: '1' };
   for (const name of Object.keys(env)) if (/^GIT_(DIR|WORK_TREE|INDEX_FILE|COMMON_DIR)$/.test(name)) delete env[name];
   for (const [key, value] of Object.entries(person)) env[`GIT_AUTHOR_${key}`] = env[`GIT_COMMITTER_${key}`] = value;
-  execFileSync('git', ['-c', 'core.autocrlf=false', ...args], { cwd: repo, env, stdio: ['ignore', 'ignore', 'inherit'] });
+  return execFileSync('git', ['-c', 'core.autocrlf=false', ...args], { cwd: repo, env, stdio: ['ignore', 'pipe', 'inherit'], encoding: 'utf8' });
 }
 
 /** The records of a collection straight from their files, as [id, document]. */
@@ -146,6 +148,16 @@ export async function ask(url, query, variables) {
   const { answer } = await send(url, query, variables);
   assert.equal(answer.errors, undefined, JSON.stringify(answer.errors));
   return answer.data;
+}
+
+/** Waits until the server has read the history. */
+export async function remembered(url) {
+  for (const deadline = Date.now() + patience; ; await new Promise((done) => setTimeout(done, 50))) {
+    const { answer } = await send(url, '{ changes(first: 1) { nodes { kind } } }');
+    if (!answer.errors) return;
+    assert.equal(answer.errors[0].extensions.code, 'UNAVAILABLE');
+    assert.ok(Date.now() < deadline, answer.errors[0].message);
+  }
 }
 
 /** The types as the server prints them. */

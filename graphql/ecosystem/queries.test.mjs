@@ -39,6 +39,8 @@ const invalid = [
   '{ projects(first: "1") { totalCount } }', '{ projects(first: 1.0) { totalCount } }', '{ projects(first: 3000000000) { totalCount } }',
   '{ projects(orderBy: {}) { totalCount } }', '{ projects(orderBy: [null]) { totalCount } }', '{ projects(orderBy: { field: NOPE }) { totalCount } }',
   '{ projects(orderBy: { field: NAME, field: NAME }) { totalCount } }', '{ projects(where: { nope: 1 }) { totalCount } }', '{ projects(lang: "FI") { totalCount } }',
+  'subscription { __typename }', 'subscription { changes { key } __typename }', 'subscription { a: changes { key } b: changes { key } }', 'subscription { projects { totalCount } }',
+  'subscription { changes { key } ...F } fragment F on Subscription { more: changes { key } }', 'subscription { changes { nope } }',
   'query ($id: ID) { project(id: $id) { id } }', 'query ($id: Project) { project(id: $id) { id } }', 'query ($id: ID!, $id: ID!) { project(id: $id) { id } }',
   'query ($id: ID!) { __typename }', '{ project(id: $id) { id } }', 'query ($n: Int = "a") { projects(first: $n) { totalCount } }', 'query ($n: [Int]) { projects(first: $n) { totalCount } }',
   '{ projects @nope { totalCount } }', '{ projects @include { totalCount } }', 'query @include(if: true) { __typename }', '{ projects @skip(if: true) @skip(if: true) { totalCount } }',

@@ -115,6 +115,7 @@ func (a *app) runServe(ctx context.Context, flags serveFlags) error {
 	cfg.Published = func(view *content.View) {
 		indexing.published(view)
 		remembering.published(view)
+		srv.Published(view)
 		notifier.Published(view)
 	}
 	cat, err := catalog.Open(ctx, cfg)

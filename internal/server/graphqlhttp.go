@@ -69,16 +69,9 @@ func (h *handler) graphql(w http.ResponseWriter, r *http.Request) error {
 	media := negotiate(r.Header.Get("Accept"))
 	if media == "" {
 		header.Set("Content-Type", typeJSON+"; charset=utf-8")
-		return h.refuse(w, typeJSON, &requestError{status: http.StatusNotAcceptable, text: "answers are " + typeResponse + " or " + typeJSON + "; accept one of them"})
+		return h.refuse(w, typeJSON, &requestError{status: http.StatusNotAcceptable, text: "answers are " + typeResponse + " or " + typeJSON + ", those to subscriptions " + typeEvents + "; accept one of them"})
 	}
-	request, err := parseRequest(w, r)
-	if err == nil {
-		if wrong := h.persisted(&request); wrong != nil {
-			err = wrong
-		} else if request.Query == "" {
-			err = bad("the query is missing: send {\"query\": \"{ ... }\"}, or /graphql?query={...}")
-		}
-	}
+	request, err := h.request(w, r)
 	var refused *requestError
 	if errors.As(err, &refused) {
 		return h.refuse(w, media, refused)
@@ -89,13 +82,30 @@ func (h *handler) graphql(w http.ResponseWriter, r *http.Request) error {
 	return h.answer(w, r, media, request)
 }
 
+// request reads a GraphQL request, complete. Whatever is no such request is a
+// *requestError.
+func (h *handler) request(w http.ResponseWriter, r *http.Request) (graphql.Request, error) {
+	request, err := parseRequest(w, r)
+	if err != nil {
+		return request, err
+	}
+	request.ReadOnly = r.Method == http.MethodGet || r.Method == http.MethodHead
+	if wrong := h.persisted(&request); wrong != nil {
+		return request, wrong
+	}
+	if request.Query == "" {
+		return request, bad("the query is missing: send {\"query\": \"{ ... }\"}, or /graphql?query={...}")
+	}
+	return request, nil
+}
+
 // negotiate picks the media type of the answer; "" where none is acceptable.
 // Without a wish it is application/json, which every client can read.
 func negotiate(accept string) string {
 	if strings.TrimSpace(accept) == "" {
 		return typeJSON
 	}
-	return goautoneg.Negotiate(accept, []string{typeJSON, typeResponse})
+	return goautoneg.Negotiate(accept, []string{typeJSON, typeResponse, typeEvents})
 }
 
 func (h *handler) answer(w http.ResponseWriter, r *http.Request, media string, request graphql.Request) error {
@@ -108,9 +118,6 @@ func (h *handler) answer(w http.ResponseWriter, r *http.Request, media string, r
 	if kept, ok := h.server.answers.Get(key); ok {
 		h.server.metrics.queries.WithLabelValues("kept").Inc()
 		return h.write(w, r, media, http.StatusOK, kept)
-	}
-	if r.Method == http.MethodGet || r.Method == http.MethodHead {
-		request.ReadOnly = true
 	}
 	response := schema.Do(r.Context(), view, h.catalog, request)
 	h.server.metrics.queries.WithLabelValues(outcome(response)).Inc()
@@ -183,9 +190,15 @@ func (h *handler) refuse(w http.ResponseWriter, media string, e *requestError) e
 	w.Header().Set("Content-Type", media+"; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(e.status)
+	_, err := w.Write(append(e.body(), '\n'))
+	return ignoreGone(err)
+}
+
+// body is the response that says what is wrong.
+func (e *requestError) body() []byte {
 	code := cmp.Or(e.code, "BAD_REQUEST")
-	body := map[string]any{"errors": []any{map[string]any{"message": e.text, "extensions": map[string]any{"code": code}}}}
-	return ignoreGone(json.NewEncoder(w).Encode(body))
+	body, _ := json.Marshal(map[string]any{"errors": []any{map[string]any{"message": e.text, "extensions": map[string]any{"code": code}}}})
+	return body
 }
 
 // parseRequest reads a GraphQL request from the URL or the body (GraphQL over HTTP,

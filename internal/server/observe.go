@@ -52,7 +52,7 @@ func newMetrics(version string) *metrics {
 }
 
 // watch adds what is asked of the catalog when the metrics are read.
-func (m *metrics) watch(c Catalog) error {
+func (m *metrics) watch(c Catalog, subscriptions func() int) error {
 	gauge := func(name, help string, holds func() bool) prometheus.Collector {
 		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 {
 			if holds() {
@@ -61,7 +61,11 @@ func (m *metrics) watch(c Catalog) error {
 			return 0
 		})
 	}
+	open := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "koonti_subscriptions", Help: "Subscriptions that are open."}, func() float64 {
+		return float64(subscriptions())
+	})
 	for _, collector := range []prometheus.Collector{
+		open,
 		gauge("koonti_held_back", "1 while changes are not served; /readyz says why.", func() bool { return !c.Status().HeldBack.IsZero() }),
 		gauge("koonti_model_stale", "1 while an older model or schema is in use.", func() bool { return c.Current().ModelStale }),
 		gauge("koonti_remote_failing", "1 while the remote does not answer.", func() bool { return c.Status().FetchError != "" }),

@@ -3,6 +3,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -29,18 +30,26 @@ type Catalog interface {
 	Status() catalog.Status
 }
 
-// Config of a server; Catalog is set with Serve or Handler.
+// Config of a server; Catalog is set with Serve or Handler. Fields that are zero have
+// the documented default.
 type Config struct {
-	// GraphQL bounds what a query may cost.
+	// GraphQL bounds what a query may cost, and has the history that the feeds tell.
 	GraphQL graphql.Config
 	// Logger takes one line per request and what fails; nil drops it.
 	Logger *slog.Logger
 	// Version is shown in the Server header and in the metrics.
 	Version string
+	// Subscriptions is how many may be open at once: 200.
+	Subscriptions int
+	// KeepAlive is how often a subscriber to whom nothing is sent hears that the
+	// connection lives: 15 s. Patience is how long one may take to read what is sent
+	// before it is dropped: 15 s. GiveUp is how long one waits while the history cannot
+	// be read, before it is told so: 1 min.
+	KeepAlive, Patience, GiveUp time.Duration
 }
 
-// Server answers requests. Make it with New, so that Prepare can be given to the
-// catalog, then call Handler.
+// Server answers requests. Make it with New, so that Prepare and Published can be given
+// to the catalog, then call Handler.
 type Server struct {
 	cfg     Config
 	log     *slog.Logger
@@ -48,6 +57,8 @@ type Server struct {
 	answers *lru.Cache[answerKey, *answer]
 	queries *lru.Cache[string, string] // persisted, by SHA-256 in hexadecimal
 	metrics *metrics
+	// audience are the subscribers.
+	audience audience
 }
 
 // Models and answers that are kept ready.
@@ -60,6 +71,9 @@ const (
 
 // New makes a server that has no catalog yet.
 func New(cfg Config) *Server {
+	cfg.Subscriptions = cmp.Or(cfg.Subscriptions, defaultSubscriptions)
+	cfg.KeepAlive, cfg.Patience = cmp.Or(cfg.KeepAlive, defaultKeepAlive), cmp.Or(cfg.Patience, defaultPatience)
+	cfg.GiveUp = cmp.Or(cfg.GiveUp, defaultGiveUp)
 	s := &Server{cfg: cfg, log: cfg.Logger, metrics: newMetrics(cfg.Version)}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
@@ -96,7 +110,7 @@ func (s *Server) schema(m *content.Model) (*graphql.Schema, error) {
 // Handler returns all routes over c; it is called once.
 func (s *Server) Handler(c Catalog) (http.Handler, error) {
 	h := &handler{server: s, catalog: c}
-	if err := s.metrics.watch(c); err != nil {
+	if err := s.metrics.watch(c, s.audience.size); err != nil {
 		return nil, err
 	}
 	compress, err := gzhttp.NewWrapper(gzhttp.MinSize(1024))
@@ -110,6 +124,7 @@ func (s *Server) Handler(c Catalog) (http.Handler, error) {
 	handle("/graphql", "graphql", h.graphql)
 	handle("GET /schema.graphql", "schema", h.sdl)
 	handle("GET /records/{collection}/{file}", "record", h.record)
+	handle("GET /feeds/{file}", "feed", h.feed)
 	handle("GET /healthz", "healthz", h.healthz)
 	handle("GET /readyz", "readyz", h.readyz)
 	handle("GET /{$}", "index", h.index)
@@ -117,8 +132,10 @@ func (s *Server) Handler(c Catalog) (http.Handler, error) {
 	handle("/", "none", func(http.ResponseWriter, *http.Request) error {
 		return fmt.Errorf("there is nothing at this address; begin at /: %w", content.ErrNotFound)
 	})
+	compressed := compress(mux)
 	outer := http.NewServeMux()
-	outer.Handle("/", compress(mux))
+	outer.Handle("/", compressed)
+	outer.Handle("/graphql", split(s.observed("events", h.events), compressed))
 	// Attachments are compressed as they are, and served in ranges.
 	outer.Handle("GET /files/{path...}", s.observed("file", h.file))
 	return openReading.Handler(outer), nil
@@ -158,6 +175,7 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener, h http.Handle
 		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
 		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
 	}
+	server.RegisterOnShutdown(s.audience.close)
 	stopped := make(chan error, 1)
 	go func() {
 		<-ctx.Done()

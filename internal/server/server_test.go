@@ -20,8 +20,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/koonti/koonti/graphql"
 	"github.com/koonti/koonti/internal/catalog"
+	"github.com/koonti/koonti/internal/content"
 	"github.com/koonti/koonti/internal/gitrepo"
+	"github.com/koonti/koonti/internal/history"
 )
 
 // site is a server over a real repository.
@@ -29,10 +32,28 @@ type site struct {
 	t       *testing.T
 	dir     string
 	catalog *catalog.Catalog
+	index   *history.Index
+	server  *Server
+	handler http.Handler
 	url     string
 }
 
 func newSite(t *testing.T) *site {
+	t.Helper()
+	s := newSiteOf(t, Config{Version: "test"})
+	s.start(httptest.NewUnstartedServer(s.handler))
+	return s
+}
+
+// start listens until the test ends, and those who subscribe have left.
+func (s *site) start(listening *httptest.Server) {
+	listening.Start()
+	s.t.Cleanup(listening.Close)
+	s.url = listening.URL
+}
+
+// newSiteOf makes one that is not listening yet.
+func newSiteOf(t *testing.T, cfg Config) *site {
 	t.Helper()
 	s := &site{t: t, dir: t.TempDir()}
 	s.write("schema/model.json", `{"languages": ["fi"], "collections": [{"name": "things", "type": "Thing", "schema": "schema/thing.json",
@@ -50,18 +71,48 @@ func newSite(t *testing.T) *site {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { repo.Close() })
-	srv := New(Config{Version: "test"})
-	if s.catalog, err = catalog.Open(context.Background(), catalog.Config{Repo: repo, Prepare: srv.Prepare}); err != nil {
+	s.index = history.Open(history.Config{Repo: repo, Model: catalog.DefaultModel})
+	t.Cleanup(func() { s.index.Close() })
+	if cfg.GraphQL.Histories == nil {
+		cfg.GraphQL.Histories = histories{s.index}
+	}
+	s.server = New(cfg)
+	prepare := func(view *content.View) {
+		if err := s.index.Extend(context.Background(), view); err != nil {
+			t.Error(err)
+		}
+		s.server.Prepare(view)
+	}
+	if s.catalog, err = catalog.Open(context.Background(), catalog.Config{Repo: repo, Prepare: prepare, Published: s.server.Published}); err != nil {
 		t.Fatal(err)
 	}
-	handler, err := srv.Handler(s.catalog)
-	if err != nil {
+	if s.handler, err = s.server.Handler(s.catalog); err != nil {
 		t.Fatal(err)
 	}
-	listening := httptest.NewServer(handler)
-	t.Cleanup(listening.Close)
-	s.url = listening.URL
 	return s
+}
+
+// histories lets GraphQL ask the history.
+type histories struct{ *history.Index }
+
+func (h histories) Past(ctx context.Context, view *content.View) (graphql.Past, error) {
+	return h.Index.Past(ctx, view)
+}
+
+// commit commits all that there is, serves it, and returns the hash.
+func (s *site) commit(message string) string {
+	s.t.Helper()
+	s.git("add", "-A")
+	s.git("commit", "-q", "--allow-empty", "-m", message)
+	s.reload()
+	return s.git("rev-parse", "HEAD")
+}
+
+func (s *site) reload() {
+	s.t.Helper()
+	if _, err := s.catalog.Reload(context.Background()); err != nil {
+		s.t.Fatal(err)
+	}
 }
 
 func (s *site) write(name, text string) {
