@@ -13,6 +13,7 @@ import (
 	"github.com/ulikunitz/xz"
 
 	"github.com/koonti/koonti/internal/catalog"
+	"github.com/koonti/koonti/internal/content"
 )
 
 // realFolders hold the records of the real repository.
@@ -69,6 +70,8 @@ func TestRealWorld(t *testing.T) {
 		t.Errorf("%d overruled in %d commits, not 4 in 5,931", kinds["OVERRULED"], len(p.commits))
 	}
 
+	realSpeed(t, dir, cache, cat.Current(), p)
+
 	o := newOracle(t, dir, "main", realFolders...)
 	o.sets = []string{"aliases", "sectors", "type"}
 	t.Run("the commits of each record are those of git diff-tree", func(t *testing.T) { sameTouched(t, o, all) })
@@ -77,6 +80,38 @@ func TestRealWorld(t *testing.T) {
 			t.Error(complaint)
 		}
 	})
+}
+
+// realSpeed tells how long the history of one record takes, against 'git log -- path'
+// without and with the Bloom filters of a commit-graph.
+func realSpeed(t *testing.T, dir, cache string, view *content.View, p *Past) {
+	t.Helper()
+	const path = "nominees/sunbird-obsrv.json"
+	ref := content.Ref{Collection: "nominees", ID: "sunbird-obsrv"}
+	list := func(p *Past) {
+		page, err := p.Changes(t.Context(), content.ChangeQuery{Record: &ref})
+		if err != nil || len(page.Changes) == 0 {
+			t.Fatal(len(page.Changes), err)
+		}
+	}
+	plain := timeGit(t, dir, "log", "main", "--", path)
+	runGit(t, dir, "", "commit-graph", "write", "--reachable", "--changed-paths")
+	bloom := timeGit(t, dir, "log", "main", "--", path)
+	const rounds = 200
+	began := time.Now()
+	for range rounds {
+		list(p)
+	}
+	warm := time.Since(began) / rounds
+	began = time.Now()
+	x := Open(Config{Repo: openRepo(t, dir), Dir: cache})
+	list(past(t, x, view))
+	cold := time.Since(began)
+	if err := x.Close(); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("one record: git log -- path %s, with Bloom filters %s; warm %s (%.0f and %.0f times faster), cold %s (%.1f and %.1f times)",
+		plain, bloom, warm, float64(plain)/float64(warm), float64(bloom)/float64(warm), cold, float64(plain)/float64(cold), float64(bloom)/float64(cold))
 }
 
 // sameTouched compares which commits touched which paths: 'git rev-list --topo-order',
