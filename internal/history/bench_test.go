@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/koonti/koonti/internal/content"
+	"github.com/koonti/koonti/internal/gitrepo"
 )
 
 // bigWorld makes commits over records, in folders by collection, each of one record or
@@ -114,11 +115,17 @@ func BenchmarkBuild(b *testing.B) {
 			dir := bigWorld(b, commits, bigRecords)
 			git := timeGit(b, dir, "log", "--raw", "main")
 			view := viewOf(b, openRepo(b, dir), "main")
+			runtime.GC() // what made the history
 			peak := watchHeap(b)
 			for b.Loop() {
-				x := Open(Config{Repo: openRepo(b, dir), Dir: b.TempDir(), Model: "schema/model.json"})
+				repo, err := gitrepo.Open(dir, gitrepo.Config{})
+				if err != nil {
+					b.Fatal(err)
+				}
+				x := Open(Config{Repo: repo, Dir: b.TempDir(), Model: "schema/model.json"})
 				past(b, x, view)
 				_ = x.Close()
+				_ = repo.Close()
 			}
 			b.ReportMetric(b.Elapsed().Seconds()/float64(b.N)/git.Seconds(), "x-git-log-raw")
 			b.ReportMetric(peak(), "peak-MB")
