@@ -21,7 +21,7 @@ import (
 )
 
 // checkFlags are the flags of koonti check.
-type checkFlags struct{ ref, lang, format string }
+type checkFlags struct{ ref, base, lang, format string }
 
 func (a *app) check() *cobra.Command {
 	var flags checkFlags
@@ -31,18 +31,22 @@ func (a *app) check() *cobra.Command {
 		Long: `Checks the work tree, or the revision given with --ref: strict JSON, the schemas,
 references, uniqueness, attachments, and the model itself. With paths, only the
 problems of those files and folders are shown; all is checked all the same, since
-a reference can break from the other side.
+a reference can break from the other side. With --base, only the problems that this
+revision does not have: what a branch is answerable for, apart from what its target
+already had.
 
 Exit code: 0 nothing is wrong, 1 there are problems, 2 it could not be checked.`,
 		Example: `  koonti check
   koonti check records/projects/digihelppi.json --lang fi
   koonti check --ref main --format json
+  koonti check --base main            # only what is new against main
   koonti check --format github        # in a workflow: annotations on the lines
   koonti check --format gitlab > gl-code-quality-report.json`,
 		RunE: func(c *cobra.Command, paths []string) error { return a.runCheck(c.Context(), paths, flags) },
 	}
 	a.content(c)
 	c.Flags().StringVar(&flags.ref, "ref", "", "revision to check instead of the work tree: a branch, tag, commit or date")
+	c.Flags().StringVar(&flags.base, "base", "", "revision whose problems do not count: only new ones are shown")
 	c.Flags().StringVar(&flags.lang, "lang", "", "language of the messages: fi, sv or en (default: that of the environment)")
 	c.Flags().StringVar(&flags.format, "format", "text", "text, json (one object a line), github (annotations) or gitlab (code quality report)")
 	return c
@@ -68,7 +72,16 @@ func (a *app) runCheck(ctx context.Context, paths []string, flags checkFlags) er
 	if err != nil {
 		return err
 	}
-	problems := slices.DeleteFunc(slices.Clone(report.Problems), func(p content.Problem) bool { return !wanted(p.Path) })
+	problems := report.Problems
+	if flags.base != "" {
+		base, before, err := a.examine(ctx, flags.base)
+		if err != nil {
+			return fmt.Errorf("check --base %s: %w", flags.base, err)
+		}
+		defer base.Close()
+		problems = newProblems(before.Problems, problems)
+	}
+	problems = slices.DeleteFunc(slices.Clone(problems), func(p content.Problem) bool { return !wanted(p.Path) })
 	if err := show(ctx, report, problems, lang); err != nil {
 		return fmt.Errorf("write the problems: %w", err)
 	}
