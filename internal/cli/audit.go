@@ -62,12 +62,7 @@ a ' before it.`,
 		Example: `  koonti audit export > changes.ndjson
   koonti audit export --format csv --since 2026-01-01 --until 2026-12-31 > 2026.csv
   koonti audit export projects/digihelppi --ref v2`,
-		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) > 1 {
-				return &hintError{fmt.Errorf("%q is one word too many", args[1]), "Name one record, or none for all."}
-			}
-			return nil
-		},
+		Args: atMostOneRecord,
 		RunE: func(c *cobra.Command, args []string) error {
 			write, err := exporter(a.Out, format)
 			if err != nil {
@@ -78,16 +73,9 @@ a ' before it.`,
 				return err
 			}
 			defer o.Close()
-			q, err := which.query(c, o.view.Model)
+			q, err := o.asked(c, which, args)
 			if err != nil {
 				return err
-			}
-			if len(args) == 1 {
-				ref, err := o.find(c.Context(), args[0])
-				if err != nil {
-					return err
-				}
-				q.Record = &ref
 			}
 			if err := o.export(c.Context(), q, write.line); err != nil {
 				return err

@@ -136,12 +136,7 @@ in UTC, and --since and --until mean publishedAt.`,
   koonti log --field /summary --author aino --since 2026-01-01
   koonti log --approved=false --json | jq -r .commit
   koonti log --pull-request 12 --format markdown`,
-		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) > 1 {
-				return &hintError{fmt.Errorf("%q is one word too many", args[1]), "Name one record, or none for all."}
-			}
-			return nil
-		},
+		Args: atMostOneRecord,
 		RunE: func(c *cobra.Command, args []string) error {
 			format, err := form.form(formats)
 			if err != nil {
@@ -152,19 +147,12 @@ in UTC, and --since and --until mean publishedAt.`,
 				return err
 			}
 			defer o.Close()
-			q, err := which.query(c, o.view.Model)
+			q, err := o.asked(c, which, args)
 			if err != nil {
 				return err
 			}
-			if len(args) == 1 {
-				ref, err := o.find(c.Context(), args[0])
-				if err != nil {
-					return err
-				}
-				q.Record = &ref
-				if format == "text" {
-					a.renamedNote(c.Context(), o, ref)
-				}
+			if q.Record != nil && format == "text" {
+				a.renamedNote(c.Context(), o, *q.Record)
 			}
 			return a.showLog(c.Context(), o, q, format, patch, where.noPager)
 		},

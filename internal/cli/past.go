@@ -165,6 +165,28 @@ func oneRecord(example string) cobra.PositionalArgs {
 	}
 }
 
+// atMostOneRecord holds the arguments of commands that tell of one record or of all.
+func atMostOneRecord(_ *cobra.Command, args []string) error {
+	if len(args) > 1 {
+		return &hintError{fmt.Errorf("%q is one word too many", args[1]), "Name one record, or none for all."}
+	}
+	return nil
+}
+
+// asked is the query that the flags and the record named in args, if one is, ask for.
+func (o *remembered) asked(c *cobra.Command, which changeFlags, args []string) (content.ChangeQuery, error) {
+	q, err := which.query(c, o.view.Model)
+	if err != nil || len(args) == 0 {
+		return q, err
+	}
+	ref, err := o.find(c.Context(), args[0])
+	if err != nil {
+		return q, err
+	}
+	q.Record = &ref
+	return q, nil
+}
+
 // find returns the record that arg names: collection/id, also an id that it had before,
 // or the path of its file.
 func (o *remembered) find(ctx context.Context, arg string) (content.Ref, error) {
