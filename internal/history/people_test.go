@@ -255,3 +255,33 @@ func otherKey(t *testing.T) ssh.PublicKey {
 	}
 	return key
 }
+
+// A merge that only joined what two people had set is nobody's edit: each value is put
+// down to the one who set it.
+func TestBlameGoesThroughAMergeThatJoinedTwoEdits(t *testing.T) {
+	path := "records/things/x.json"
+	dir, hash := tell(t, []toldCommit{
+		{mark: "1", message: "Begin", files: map[string]string{path: `{"name": "a", "text": "b"}`}},
+		{mark: "side", branch: "side", from: []string{"1"}, author: eino, message: "Name", files: map[string]string{path: `{"name": "A", "text": "b", "number": 1}`}},
+		{mark: "main", from: []string{"1"}, message: "Text", files: map[string]string{path: `{"name": "a", "text": "B"}`}},
+		{mark: "merge", from: []string{"main", "side"}, author: virpi, message: "Merge branch 'side'", files: map[string]string{path: `{"name": "A", "text": "B", "number": 1}`}},
+	})
+	_, p := open(t, dir, "")
+	r := p.view.Snapshot.Record(*ref("x"))
+	fields, err := p.Blame(t.Context(), r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[content.Pointer]content.Hash{"/name": hash["side"], "/text": hash["main"], "/number": hash["side"]}
+	got := map[content.Pointer]content.Hash{}
+	for _, f := range fields {
+		got[f.Pointer] = f.Change.Commit
+		last, err := p.LastChange(t.Context(), r, f.Pointer)
+		if err != nil || last.Commit != want[f.Pointer] {
+			t.Errorf("last change of %s: %v, %v", f.Pointer, last, err)
+		}
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+}

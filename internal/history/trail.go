@@ -183,7 +183,7 @@ func (p *Past) setter(ctx context.Context, t turn, at content.Pointer) (*content
 
 // sets reports whether a change gave the value that lies at a place after the turn.
 func (p *Past) sets(ctx context.Context, c placed, t turn, at content.Pointer, value *content.Value) (bool, error) {
-	if c.after == t.after0() && c.before == t.before0() {
+	if c.row == t.row {
 		return true, nil
 	}
 	if c.unreadable || len(c.fields) == 0 {
@@ -199,9 +199,6 @@ func (p *Past) sets(ctx context.Context, c placed, t turn, at content.Pointer, v
 	}
 	return p.touches(ctx, c, here)
 }
-
-func (t turn) after0() oid  { return t.row.after }
-func (t turn) before0() oid { return t.row.before }
 
 // Blame tells for every leaf of r which change gave it its value. What commits named in
 // .git-blame-ignore-revs did is put down to whoever set the value before them, where
