@@ -167,7 +167,8 @@ func (p *Past) CountDeleted(_ context.Context, collection content.CollectionName
 	return n, nil
 }
 
-// gone reports whether the row at i deleted a record that never came back.
+// gone reports whether the row at i deleted a record that never came back, and whose id
+// no other record has taken.
 func (p *Past) gone(i int, collection content.CollectionName) bool {
 	r := p.seen[i]
 	if r.kind != content.Deleted {
@@ -178,5 +179,5 @@ func (p *Past) gone(i int, collection content.CollectionName) bool {
 		return false
 	}
 	ref, ok := p.state.where.match(p.paths[r.path])
-	return ok && (collection == "" || ref.Collection == collection)
+	return ok && (collection == "" || ref.Collection == collection) && p.view.Snapshot.Record(ref) == nil
 }

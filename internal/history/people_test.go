@@ -285,3 +285,18 @@ func TestBlameGoesThroughAMergeThatJoinedTwoEdits(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", d)
 	}
 }
+
+func TestDeletedAreThoseWhoseIDNobodyHas(t *testing.T) {
+	x, y, z := "records/things/x.json", "records/things/y.json", "records/things/z.json"
+	dir, _ := tell(t, []toldCommit{
+		{mark: "1", message: "Begin", files: map[string]string{x: `{"name": "x"}`, y: `{"name": "y", "text": "why"}`, z: `{"name": "z"}`}},
+		{mark: "2", from: []string{"1"}, message: "Without x and z", files: map[string]string{x: "", z: ""}},
+		{mark: "3", from: []string{"2"}, message: "y is x now", files: map[string]string{y: "", x: `{"name": "y", "text": "why"}`}},
+	})
+	_, p := open(t, dir, "")
+	page, err := p.Deleted(t.Context(), "", 0, "")
+	n, countErr := p.CountDeleted(t.Context(), "things")
+	if err != nil || countErr != nil || n != 1 || len(page.Changes) != 1 || page.Changes[0].Path != z {
+		t.Errorf("%d, %v, %v, %v; want z alone", n, page.Changes, err, countErr)
+	}
+}
