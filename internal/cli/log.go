@@ -56,6 +56,9 @@ func (f *changeFlags) query(c *cobra.Command, m *content.Model) (content.ChangeQ
 	if f.limit < 0 || f.pullRequest < 0 {
 		return q, errors.New("--limit and --pull-request are no negative numbers")
 	}
+	if c.Flags().Changed("pull-request") && f.pullRequest == 0 {
+		return q, errors.New("--pull-request 0 is no pull request: they are counted from 1")
+	}
 	if c.Flags().Changed("approved") {
 		q.Approved = &f.approved
 	}
