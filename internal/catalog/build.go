@@ -149,17 +149,38 @@ func (b *builder) past(ctx context.Context, commit gitrepo.Commit, served *conte
 	if own == nil {
 		own = &compiled{checker: current.checker, schemas: current.schemas, keys: current.keys}
 	}
-	m := &material{head: head{commit: commit}, tree: t, compiled: own}
-	files, err := t.list(ctx, placesOf(own.model()))
+	view, err := b.asItIs(ctx, commit, t, own, served)
+	if err == nil {
+		view.Model = served.Model
+	}
+	return view, err
+}
+
+// own makes the view of a commit as it is, by its own model.
+func (b *builder) own(ctx context.Context, commit gitrepo.Commit, served *content.View) (*content.View, error) {
+	t := &commitTree{b.repo, commit.Tree}
+	compiled, err := b.compiler.served(ctx, t, commit.Hash)
+	if err != nil {
+		return nil, err
+	}
+	view, err := b.asItIs(ctx, commit, t, compiled, served)
+	if err == nil {
+		view.Model = compiled.model()
+	}
+	return view, err
+}
+
+// asItIs makes the view of a commit's tree, sharing with served what is the same.
+func (b *builder) asItIs(ctx context.Context, commit gitrepo.Commit, t *commitTree, by *compiled, served *content.View) (*content.View, error) {
+	m := &material{head: head{commit: commit}, tree: t, compiled: by}
+	files, err := t.list(ctx, placesOf(by.model()))
 	if err != nil {
 		return nil, err
 	}
 	if err := b.gather(ctx, m, files, nil); err != nil {
 		return nil, err
 	}
-	view := m.view(served.Snapshot, nil)
-	view.Model = served.Model
-	return view, nil
+	return m.view(served.Snapshot, nil), nil
 }
 
 // gather tells records from attachments and passes a verdict on each record.

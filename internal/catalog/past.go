@@ -18,6 +18,9 @@ type pastKey struct {
 	model  string
 }
 
+// ownModel stands in a pastKey for the model of the commit itself.
+const ownModel = "own"
+
 // past makes and keeps the views of other revisions.
 type past struct {
 	flight singleflight.Group
@@ -34,7 +37,29 @@ func (c *Catalog) At(ctx context.Context, revision string) (*content.View, error
 	if err != nil {
 		return nil, publicError(err)
 	}
-	key := pastKey{hash, served.Model.Key}
+	view, err := c.made(ctx, pastKey{hash, served.Model.Key}, served)
+	if err != nil {
+		return nil, fmt.Errorf("read revision %q: %w", revision, err)
+	}
+	return view, nil
+}
+
+// Own returns the view of a commit by its own model and schemas, each replaced by the
+// newest version on the commit's first-parent line that can be used where it cannot; its
+// records are as those of At. The commit need not be exposed, nor reachable: Own is for
+// those who decide about proposals, not for what comes from clients. The error wraps
+// content.ErrNotFound where there is no such commit or no model on its line, and is a
+// *ModelUnusableError where no model on it can be used.
+func (c *Catalog) Own(ctx context.Context, commit content.Hash) (*content.View, error) {
+	view, err := c.made(ctx, pastKey{gitrepo.Hash(commit), ownModel}, c.Current())
+	if err != nil {
+		return nil, fmt.Errorf("read commit %s: %w", commit, publicError(err))
+	}
+	return view, nil
+}
+
+// made finds the view that key names, or makes it.
+func (c *Catalog) made(ctx context.Context, key pastKey, served *content.View) (*content.View, error) {
 	if view, ok := c.views.Get(key); ok {
 		return view, nil
 	}
@@ -43,10 +68,10 @@ func (c *Catalog) At(ctx context.Context, revision string) (*content.View, error
 	})
 	select {
 	case <-ctx.Done():
-		return nil, fmt.Errorf("revision %q: %w", revision, ctx.Err())
+		return nil, ctx.Err()
 	case result := <-ch:
 		if result.Err != nil {
-			return nil, fmt.Errorf("read revision %q: %w", revision, result.Err)
+			return nil, result.Err
 		}
 		return result.Val.(*content.View), nil
 	}
@@ -59,7 +84,11 @@ func (c *Catalog) makePast(ctx context.Context, key pastKey, served *content.Vie
 	if err != nil {
 		return nil, err
 	}
-	view, err := c.builder.past(ctx, commit, served)
+	read := c.builder.past
+	if key.model == ownModel {
+		read = c.builder.own
+	}
+	view, err := read(ctx, commit, served)
 	if err == nil {
 		view.Published = c.cfg.Now()
 		c.views.Add(key, view)

@@ -3,6 +3,7 @@ package catalog
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -218,5 +219,45 @@ func TestALargeFileIsAProblemAndNotRead(t *testing.T) {
 		if record(v, "things", "big") != nil || len(v.Problems) != 1 || v.Problems[0].Rule != "json/too-large" {
 			t.Errorf("ref %q: problems %+v", cfg.Ref, v.Problems)
 		}
+	}
+}
+
+func TestAnUnreachableCommitIsReadByItsOwnModel(t *testing.T) {
+	w := newWork(t)
+	main := w.git("rev-parse", "HEAD")
+	w.git("checkout", "-q", "--detach")
+	w.write("schema/thing.json", strings.Replace(fmt.Sprintf(testThing, 10), `"kind":`, `"age": {"type": "integer"}, "kind":`, 1))
+	w.commit("longer names")
+	changed := w.commit("nothing else")
+	w.write("schema/model.json", `{"collections": `)
+	broken := w.commit("broken model")
+	w.git("checkout", "-q", "main")
+	c := w.open(Config{Ref: "main"})
+	own := func(hash string) *content.View {
+		t.Helper()
+		v, err := c.Own(context.Background(), content.Hash(hash))
+		if err != nil {
+			t.Fatalf("own %s: %v", hash, err)
+		}
+		return v
+	}
+	v := own(changed)
+	if v.Model == c.Current().Model || v.Model.Collection("things").Root.Field("age") == nil {
+		t.Error("the view is not typed by the model of the commit")
+	}
+	if r := record(v, "things", "one"); r == nil || r.Valid || len(v.Problems) != 1 {
+		t.Errorf("one is %+v with the problems %+v, want it invalid by the schema of the commit", r, v.Problems)
+	}
+	if v := own(broken); !v.ModelStale || v.Model.Collection("things").Root.Field("age") == nil || !strings.HasPrefix(v.Problems[0].Path, "schema/") {
+		t.Errorf("with a broken model: stale %t, problems %+v, want the model before it and what is wrong with it", v.ModelStale, v.Problems)
+	}
+	if v := own(main); len(v.Problems) != 0 {
+		t.Errorf("problems of main: %+v", v.Problems)
+	}
+	if _, err := c.Own(context.Background(), content.Hash(strings.Repeat("12", 20))); !errors.Is(err, content.ErrNotFound) {
+		t.Errorf("no such commit: %v, want content.ErrNotFound", err)
+	}
+	if _, err := c.At(context.Background(), changed); err == nil {
+		t.Error("a client may read a commit that nothing exposed reaches")
 	}
 }
