@@ -11,7 +11,6 @@ import (
 
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/format/index"
-	"github.com/go-git/go-git/v5/plumbing/format/objfile"
 )
 
 // Setting is a value of Git's configuration as it counts in this repository: its own
@@ -100,10 +99,10 @@ func (r *Repo) Staged(dir, indexFile string) (*Repo, error) {
 	}
 	var id oid
 	if err == nil {
-		w := looseWriter{filepath.Join(dir, "objects")}
+		w := looseWriter{dir: filepath.Join(dir, "objects")}
 		if id, err = w.tree(entries, ""); err == nil {
 			nobody := "nobody <> 0 +0000"
-			id, err = w.object(plumbing.CommitObject, fmt.Appendf(nil, "tree %s\nauthor %s\ncommitter %s\n\nstaged\n", id, nobody, nobody))
+			id, err = w.write(plumbing.CommitObject, fmt.Appendf(nil, "tree %s\nauthor %s\ncommitter %s\n\nstaged\n", id, nobody, nobody))
 		}
 	}
 	if err != nil {
@@ -165,9 +164,6 @@ func readIndex(path string) ([]*index.Entry, error) {
 	return entries, nil
 }
 
-// looseWriter writes objects as loose files.
-type looseWriter struct{ dir string }
-
 // tree writes the tree of entries, which all lie below prefix. The order of an index,
 // by the bytes of whole paths, is that of its trees.
 func (w looseWriter) tree(entries []*index.Entry, prefix string) (oid, error) {
@@ -190,22 +186,5 @@ func (w looseWriter) tree(entries []*index.Entry, prefix string) (oid, error) {
 		data = append(append(append(data, mode+" "+name...), 0), id[:]...)
 		i = next
 	}
-	return w.object(plumbing.TreeObject, data)
-}
-
-func (w looseWriter) object(kind plumbing.ObjectType, data []byte) (oid, error) {
-	id := plumbing.ComputeHash(kind, data)
-	path := loosePath(w.dir, id)
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return oid{}, err
-	}
-	f, err := os.Create(path)
-	if err != nil {
-		return oid{}, err
-	}
-	writer := objfile.NewWriter(f)
-	if err = writer.WriteHeader(kind, int64(len(data))); err == nil {
-		_, err = writer.Write(data)
-	}
-	return id, errors.Join(err, writer.Close(), f.Close())
+	return w.write(plumbing.TreeObject, data)
 }

@@ -18,10 +18,14 @@ const lockPatience = 2 * time.Second
 // when it must not be there.
 func (r *Repo) setRef(ctx context.Context, name string, was, id oid) error {
 	path := r.refPath(name)
-	if err := makeWay(path); err != nil {
+	err := r.store.settle()
+	if err == nil {
+		err = makeWay(path)
+	}
+	if err != nil {
 		return fmt.Errorf("write ref %s: %w", name, err)
 	}
-	err := replaceFile(ctx, path, func() (string, error) {
+	err = replaceFile(ctx, path, func() (string, error) {
 		return id.String() + "\n", r.still(name, was)
 	})
 	if err != nil {

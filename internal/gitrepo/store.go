@@ -34,6 +34,7 @@ type store struct {
 	bases    *baseCache
 	inflates sync.Pool // *inflater
 	serial   atomic.Uint64
+	loose    unsettled
 
 	packs     atomic.Pointer[packList]
 	reloading sync.Mutex
