@@ -294,7 +294,7 @@ func (r *Repo) adopt(ctx context.Context, offer advertised) (changed bool, err e
 		if was[name] == id {
 			continue
 		}
-		if err := r.setRef(ctx, name, was[name], id); err != nil {
+		if err := r.setRef(ctx, name, was[name], id, func() error { return nil }); err != nil {
 			return changed, err
 		}
 		changed = true

@@ -1,7 +1,8 @@
-// Package gitrepo reads Git repositories: it opens a work tree or a bare
-// repository, resolves revisions, reads trees and blobs, walks the line of
-// first parents, follows a remote in a bare clone, and keeps working while an
-// outside gc, repack or prune moves objects about.
+// Package gitrepo reads and writes Git repositories: it opens a work tree or a
+// bare repository, resolves revisions, reads trees and blobs, walks the line of
+// first parents, writes blobs, trees, commits and branches, follows a remote in
+// a bare clone, and keeps working while an outside gc, repack or prune moves
+// objects about.
 //
 // It knows Git, not records: what the files mean is the business of others.
 // It never runs a git program, a hook, a filter or anything else a repository
@@ -60,6 +61,8 @@ var (
 	ErrNotRepository = errors.New("not a git repository")
 	// ErrChanged: a ref is not what it was when its change was decided on.
 	ErrChanged = errors.New("changed by another process")
+	// ErrCheckedOut: a branch that a work tree has checked out.
+	ErrCheckedOut = errors.New("checked out")
 	// ErrCorrupt: bytes that are not what Git writes in that place.
 	ErrCorrupt = errors.New("corrupt")
 )

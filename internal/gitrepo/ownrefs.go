@@ -5,59 +5,132 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
+
+	"github.com/go-git/go-git/v5/plumbing"
 )
 
-// ownRefs are the refs that are ours alone. No others are written by UpdateRef,
-// and what is fetched never touches them.
+// ownRefs are the refs that are ours alone: what is fetched never touches them.
 const ownRefs = "refs/koonti/"
+
+const branches = "refs/heads/"
+
+// RefUpdate is a change of one ref.
+type RefUpdate struct {
+	// Name is full: a branch (refs/heads/) or a ref under refs/koonti/.
+	Name string
+	// Was is what the ref must still be, "" that it must not be there; Is is what it
+	// becomes, "" that it is deleted.
+	Was, Is Hash
+	// Who and Message go to the reflog, where Git would keep one: of branches, unless
+	// the repository is bare; core.logAllRefUpdates says otherwise; and where there is
+	// one. Default of Who: Git's user, now.
+	Who     Signature
+	Message string
+}
 
 // UpdateRef makes a ref name an object, provided that it still is what it was: a
 // compare-and-swap, against the git program too. was "" wants it not to be there
-// yet; is "" deletes it. Once it returns nil, the ref is on disk. It waits a
-// little for another writer of the same ref.
+// yet; is "" deletes it. Once it returns nil, the ref is on disk, and before it all
+// objects that were written through this Repo. It waits a little for another
+// writer of the same ref.
 //
 // ErrChanged when the ref is not was any more; ErrNotFound when there is no
-// object is; ErrUnsupported when name is not a well-formed name
-// (git-check-ref-format(1)) under refs/koonti/, or a ref lies where it needs a
-// folder, or below it.
+// object is, or none that is a commit for a branch; ErrCheckedOut when the branch
+// is checked out in a work tree, whose files Advance moves along; ErrUnsupported
+// when name is not a well-formed name (git-check-ref-format(1)) under refs/koonti/
+// or of a branch, when the branch is another name of one (a symbolic ref), or a
+// ref lies where it needs a folder, or below it.
 func (r *Repo) UpdateRef(ctx context.Context, name string, was, is Hash) error {
-	if err := r.updateRef(ctx, name, was, is); err != nil {
-		return fmt.Errorf("update ref %q: %w", clip(name), err)
+	return r.Update(ctx, RefUpdate{Name: name, Was: was, Is: is})
+}
+
+// Update is UpdateRef with words for the reflog.
+func (r *Repo) Update(ctx context.Context, u RefUpdate) error {
+	if err := r.update(ctx, u, r.notCheckedOut); err != nil {
+		return fmt.Errorf("update ref %q: %w", clip(u.Name), err)
 	}
 	return nil
 }
 
-func (r *Repo) updateRef(ctx context.Context, name string, was, is Hash) error {
+// update changes a ref if allowed, asked while its lock is held, has nothing
+// against it.
+func (r *Repo) update(ctx context.Context, u RefUpdate, allowed func(context.Context, string) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if !strings.HasPrefix(name, ownRefs) || !validRef(name) {
-		return fmt.Errorf("%w: not a name of a ref under %s", ErrUnsupported, ownRefs)
+	if err := writableRef(u.Name); err != nil {
+		return err
 	}
-	from, err := orZero(was)
+	from, err := orZero(u.Was)
 	if err != nil {
 		return err
 	}
-	to, err := orZero(is)
+	to, err := orZero(u.Is)
 	if err != nil {
 		return err
 	}
-	if is == "" {
-		return r.dropRef(ctx, name, from)
+	guard := func() error {
+		if err := r.direct(u.Name); err != nil {
+			return err
+		}
+		return allowed(ctx, u.Name)
 	}
-	if !r.store.has(to) {
-		if _, _, err := r.store.header(to); err != nil { // which asks the disk anew
+	if u.Is == "" {
+		return r.dropRef(ctx, u.Name, from, guard)
+	}
+	if err := r.mayHold(u.Name, to); err != nil {
+		return err
+	}
+	if u.Was == "" {
+		if err := r.roomFor(ctx, u.Name); err != nil {
 			return err
 		}
 	}
-	if was == "" {
-		if err := r.roomFor(ctx, name); err != nil {
+	return r.setRef(ctx, u.Name, from, to, func() error {
+		if err := guard(); err != nil {
 			return err
 		}
+		return r.logUpdate(u)
+	})
+}
+
+// writableRef refuses the names of refs that are not ours to write.
+func writableRef(name string) error {
+	if !strings.HasPrefix(name, ownRefs) && !strings.HasPrefix(name, branches) || !validRef(name) {
+		return fmt.Errorf("%w: not a name of a ref under %s, or of a branch", ErrUnsupported, ownRefs)
 	}
-	return r.setRef(ctx, name, from, to)
+	// What `git branch` refuses, because other commands could not name it.
+	if short, ok := strings.CutPrefix(name, branches); ok && (short[0] == '-' || short == "HEAD") {
+		return fmt.Errorf("%w: not a name of a branch", ErrUnsupported)
+	}
+	return nil
+}
+
+// direct refuses a branch that is but another name of a ref.
+func (r *Repo) direct(name string) error {
+	_, target, err := r.readRef(name)
+	if err == nil && target != "" {
+		return fmt.Errorf("%w: it is another name of %s: update that", ErrUnsupported, target)
+	}
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	return err
+}
+
+// mayHold makes sure that there is an object, for a branch a commit.
+func (r *Repo) mayHold(name string, id oid) error {
+	if strings.HasPrefix(name, branches) {
+		return r.holds(fromOID(id), plumbing.CommitObject)
+	}
+	if r.store.has(id) {
+		return nil
+	}
+	_, _, err := r.store.header(id) // which asks the disk anew
+	return err
 }
 
 func orZero(h Hash) (oid, error) {
@@ -69,21 +142,26 @@ func orZero(h Hash) (oid, error) {
 
 // roomFor refuses a name that no file could have beside the refs there are.
 func (r *Repo) roomFor(ctx context.Context, name string) error {
-	refs, err := r.rawRefs(ctx, []string{ownRefs})
+	below, err := r.rawRefs(ctx, []string{name})
 	if err != nil {
 		return err
 	}
-	for _, ref := range refs {
-		if ref.name != name && (under(ref.name, name) || under(name, ref.name)) {
+	for _, ref := range below {
+		if ref.name != name {
 			return fmt.Errorf("%w: %s is in the way", ErrUnsupported, ref.name)
+		}
+	}
+	for dir := path.Dir(name); dir != "refs"; dir = path.Dir(dir) {
+		if _, _, err := r.readRef(dir); err == nil {
+			return fmt.Errorf("%w: %s is in the way", ErrUnsupported, dir)
 		}
 	}
 	return nil
 }
 
-// dropRef deletes a ref that still is what it was. As in Git its lock is held
-// until it is gone from both places.
-func (r *Repo) dropRef(ctx context.Context, name string, was oid) error {
+// dropRef deletes a ref that still is what it was, and its log. As in Git its
+// lock is held until it is gone from both places.
+func (r *Repo) dropRef(ctx context.Context, name string, was oid, guard func() error) error {
 	path := r.refPath(name)
 	if was.IsZero() {
 		return r.still(name, was)
@@ -99,19 +177,23 @@ func (r *Repo) dropRef(ctx context.Context, name string, was oid) error {
 	if err = errors.Join(lock.Close(), r.still(name, was)); err != nil {
 		return err
 	}
+	if err := guard(); err != nil {
+		return err
+	}
 	return r.deleteRef(ctx, name)
 }
 
-// RefsUnder lists the refs under a prefix, which is refs/koonti/ or whole folders
-// below it, by name: exposed or not, loose or packed. Commit is what the ref
-// itself holds, as UpdateRef wants it; tags are not followed, and the object may
-// be missing. A ref that is broken is left out.
+// RefsUnder lists the refs under a prefix by name, exposed or not, loose or
+// packed. The prefix is refs/koonti/, or whole folders below it or below
+// refs/heads/, such as refs/heads/proposals/. Commit is what the ref itself
+// holds, as UpdateRef wants it; tags are not followed, and the object may be
+// missing. A ref that is broken is left out.
 //
 // ErrUnsupported for any other prefix.
 func (r *Repo) RefsUnder(ctx context.Context, prefix string) ([]Ref, error) {
 	folder := strings.TrimSuffix(prefix, "/")
-	if !strings.HasPrefix(folder+"/", ownRefs) || !validRef(folder) {
-		return nil, fmt.Errorf("list refs under %q: %w: not a folder under %s", clip(prefix), ErrUnsupported, ownRefs)
+	if !strings.HasPrefix(folder+"/", ownRefs) && !strings.HasPrefix(folder, branches) || !validRef(folder) {
+		return nil, fmt.Errorf("list refs under %q: %w: not a folder under %s or %s", clip(prefix), ErrUnsupported, ownRefs, branches)
 	}
 	raw, err := r.rawRefs(ctx, []string{folder})
 	if err != nil {

@@ -70,7 +70,7 @@ func TestUpdateRefTakesOwnNamesOnly(t *testing.T) {
 		"", "refs/koonti", "refs/koonti/", "refs/koonti//a", "/refs/koonti/a", "refs/koonti/a/", "refs/koonti/../heads/main",
 		"refs/koonti/.a", "refs/koonti/a.", "refs/koonti/a..b", "refs/koonti/a.lock", "refs/koonti/a.lock/b", "refs/koonti/a b",
 		"refs/koonti/a\n", "refs/koonti/a\x00", "refs/koonti/a\x7f", "refs/koonti/a~1", "refs/koonti/a^", "refs/koonti/a:b", "refs/koonti/a?",
-		"refs/koonti/a*", "refs/koonti/[a", `refs/koonti/a\b`, "refs/koonti/@{a", "refs/heads/x", "refs/koontix/a", "HEAD", "refs/koonti/a/./b",
+		"refs/koonti/a*", "refs/koonti/[a", `refs/koonti/a\b`, "refs/koonti/@{a", "refs/tags/x", "refs/headsx/a", "refs/heads", "refs/heads/", "refs/heads/HEAD", "refs/heads/-x", "refs/koontix/a", "HEAD", "refs/koonti/a/./b",
 	} {
 		_, err := g.try("check-ref-format", strings.ReplaceAll(name, "\x00", "\x01"))
 		want := err == nil && strings.HasPrefix(name, "refs/koonti/")
@@ -218,7 +218,11 @@ func TestRefsUnder(t *testing.T) {
 	g.write(".git/refs/koonti/heads/broken", "x")
 	r := g.open()
 	heads := []Ref{{"refs/koonti/heads/a/b", two}, {"refs/koonti/heads/moved", two}, {"refs/koonti/heads/old", one}}
+	for _, name := range []string{"refs/heads/proposals/2", "refs/heads/proposals/10", "refs/heads/proposal"} {
+		g.run("update-ref", name, string(one))
+	}
 	for prefix, want := range map[string][]Ref{
+		"refs/heads/proposals/":   {{"refs/heads/proposals/10", one}, {"refs/heads/proposals/2", one}},
 		"refs/koonti/":            append(heads[:3:3], Ref{"refs/koonti/headstone", two}, Ref{"refs/koonti/tag", g.hash("v1")}),
 		"refs/koonti":             append(heads[:3:3], Ref{"refs/koonti/headstone", two}, Ref{"refs/koonti/tag", g.hash("v1")}),
 		"refs/koonti/heads/":      heads,
@@ -231,7 +235,7 @@ func TestRefsUnder(t *testing.T) {
 			t.Errorf("%q: %v\n%s", prefix, err, diff)
 		}
 	}
-	for _, prefix := range []string{"", "refs/", "refs/heads/", "refs/koontix", "refs/koonti/../heads", "refs/koonti//", "HEAD", "/"} {
+	for _, prefix := range []string{"", "refs/", "refs/heads/", "refs/heads", "refs/tags/", "refs/headsx/", "refs/heads/../tags", "refs/koontix", "refs/koonti/../heads", "refs/koonti//", "HEAD", "/"} {
 		if got, err := r.RefsUnder(background, prefix); !errors.Is(err, ErrUnsupported) || got != nil {
 			t.Errorf("%q: %v, %v", prefix, got, err)
 		}

@@ -174,10 +174,10 @@ func TestWriteRefs(t *testing.T) {
 	r := g.open()
 	one, two := must(first.oid()), must(second.oid())
 
-	if err := r.setRef(background, "refs/heads/a/b/c", two, one); !errors.Is(err, ErrChanged) {
+	if err := r.setRef(background, "refs/heads/a/b/c", two, one, func() error { return nil }); !errors.Is(err, ErrChanged) {
 		t.Errorf("written over another's change: %v", err)
 	}
-	if err := r.setRef(background, "refs/heads/a/b/c", one, two); err != nil {
+	if err := r.setRef(background, "refs/heads/a/b/c", one, two, func() error { return nil }); err != nil {
 		t.Error(err)
 	}
 	if got := g.hash("a/b/c"); got != second {
@@ -188,7 +188,7 @@ func TestWriteRefs(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if err := r.setRef(background, "refs/heads/a", oid{}, one); err != nil { // where a folder was
+	if err := r.setRef(background, "refs/heads/a", oid{}, one, func() error { return nil }); err != nil { // where a folder was
 		t.Error(err)
 	}
 	if diff := cmp.Diff([]string{"refs/heads/a", "refs/heads/main"}, g.lines("for-each-ref", "--format=%(refname)")); diff != "" {

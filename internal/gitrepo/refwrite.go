@@ -15,8 +15,9 @@ import (
 const lockPatience = 2 * time.Second
 
 // setRef makes a ref name an object, if it is still what it was: the zero hash
-// when it must not be there.
-func (r *Repo) setRef(ctx context.Context, name string, was, id oid) error {
+// when it must not be there. last is done before the new value counts, while the
+// lock is held.
+func (r *Repo) setRef(ctx context.Context, name string, was, id oid, last func() error) error {
 	path := r.refPath(name)
 	err := r.store.settle()
 	if err == nil {
@@ -26,7 +27,10 @@ func (r *Repo) setRef(ctx context.Context, name string, was, id oid) error {
 		return fmt.Errorf("write ref %s: %w", name, err)
 	}
 	err = replaceFile(ctx, path, func() (string, error) {
-		return id.String() + "\n", r.still(name, was)
+		if err := r.still(name, was); err != nil {
+			return "", err
+		}
+		return id.String() + "\n", last()
 	})
 	if err != nil {
 		return fmt.Errorf("write ref %s: %w", name, err)
@@ -72,12 +76,14 @@ func (r *Repo) still(name string, was oid) error {
 	return nil
 }
 
-// deleteRef removes a ref: from packed-refs first, lest it come back. Folders
-// that it leaves empty are removed when a ref is to be where they are.
+// deleteRef removes a ref: from packed-refs first, lest it come back, and its log
+// last. Folders that it leaves empty are removed when a ref is to be where they are.
 func (r *Repo) deleteRef(ctx context.Context, name string) error {
 	err := r.unpackRef(ctx, name)
-	if err == nil {
-		err = os.Remove(r.refPath(name))
+	for _, path := range []string{r.refPath(name), r.logPath(name)} {
+		if err == nil || missing(err) {
+			err = os.Remove(path)
+		}
 	}
 	if err != nil && !missing(err) {
 		return fmt.Errorf("delete ref %s: %w", name, err)
