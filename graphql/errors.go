@@ -17,18 +17,19 @@ type Code string
 
 // The codes of errors; codeTable says what each means over HTTP.
 const (
-	CodeParse       Code = "GRAPHQL_PARSE_FAILED"
-	CodeValidation  Code = "GRAPHQL_VALIDATION_FAILED"
-	CodeOperation   Code = "OPERATION_RESOLUTION_FAILURE"
-	CodeBadInput    Code = "BAD_USER_INPUT"
-	CodeMethod      Code = "METHOD_NOT_ALLOWED"
-	CodeNotFound    Code = "NOT_FOUND"
-	CodeForbidden   Code = "FORBIDDEN"
-	CodeTooLarge    Code = "TOO_LARGE"
-	CodeTimeout     Code = "TIMEOUT"
-	CodeCancelled   Code = "CANCELLED"
-	CodeUnavailable Code = "UNAVAILABLE"
-	CodeInternal    Code = "INTERNAL"
+	CodeParse           Code = "GRAPHQL_PARSE_FAILED"
+	CodeValidation      Code = "GRAPHQL_VALIDATION_FAILED"
+	CodeOperation       Code = "OPERATION_RESOLUTION_FAILURE"
+	CodeBadInput        Code = "BAD_USER_INPUT"
+	CodeMethod          Code = "METHOD_NOT_ALLOWED"
+	CodeNotFound        Code = "NOT_FOUND"
+	CodeForbidden       Code = "FORBIDDEN"
+	CodeUnauthenticated Code = "UNAUTHENTICATED"
+	CodeTooLarge        Code = "TOO_LARGE"
+	CodeTimeout         Code = "TIMEOUT"
+	CodeCancelled       Code = "CANCELLED"
+	CodeUnavailable     Code = "UNAVAILABLE"
+	CodeInternal        Code = "INTERNAL"
 )
 
 // codeRow says of one code what it means, which sentinel it stands for, and which
@@ -49,6 +50,7 @@ var codeTable = []codeRow{
 	{CodeMethod, nil, http.StatusMethodNotAllowed, "only queries may be sent this way"},
 	{CodeNotFound, content.ErrNotFound, http.StatusNotFound, "there is no such revision, or it did not lead to what is read"},
 	{CodeForbidden, content.ErrForbidden, http.StatusForbidden, "the revision, or people's addresses, are not exposed to the one who asks"},
+	{CodeUnauthenticated, content.ErrUnauthenticated, http.StatusUnauthorized, "it needs an identity: send a token, \"Authorization: Bearer ...\""},
 	{CodeTooLarge, content.ErrTooLarge, http.StatusRequestEntityTooLarge, "a limit was reached; the message names it"},
 	{CodeTimeout, context.DeadlineExceeded, http.StatusServiceUnavailable, "the time for one request was over"},
 	{CodeCancelled, context.Canceled, 499, "the client went away"},

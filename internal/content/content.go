@@ -33,6 +33,8 @@ func (r Ref) String() string { return string(r.Collection) + "/" + string(r.ID) 
 var (
 	// ErrNotFound: there is no such record, collection, file or revision.
 	ErrNotFound = errors.New("not found")
+	// ErrUnauthenticated: it needs an identity, and there is none, or a wrong one.
+	ErrUnauthenticated = errors.New("not identified")
 	// ErrForbidden: it exists, but is not exposed to the one who asks.
 	ErrForbidden = errors.New("not exposed")
 	// ErrInvalid: what was asked is malformed; the message says where.

@@ -110,6 +110,7 @@ var statuses = []struct {
 }{
 	{content.ErrNotFound, http.StatusNotFound},
 	{content.ErrForbidden, http.StatusForbidden},
+	{content.ErrUnauthenticated, http.StatusUnauthorized},
 	{content.ErrTooLarge, http.StatusRequestEntityTooLarge},
 	{content.ErrInvalid, http.StatusBadRequest},
 	{content.ErrUnavailable, http.StatusServiceUnavailable},
@@ -202,6 +203,9 @@ func (r *recorder) code() int {
 func (r *recorder) WriteHeader(status int) {
 	if r.status == 0 {
 		r.status = status
+	}
+	if status == http.StatusUnauthorized { // RFC 9110, 15.5.2, and RFC 6750, 3
+		r.Header().Set("WWW-Authenticate", `Bearer realm="koonti"`)
 	}
 	r.ResponseWriter.WriteHeader(status)
 }
