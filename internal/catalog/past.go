@@ -32,8 +32,20 @@ type past struct {
 // an older version. The error wraps content.ErrInvalid for what is no revision,
 // ErrNotFound, ErrForbidden or ErrUnavailable; its text is fit for clients.
 func (c *Catalog) At(ctx context.Context, revision string) (*content.View, error) {
+	return c.at(ctx, revision, c.repo.Resolve)
+}
+
+// PublishedAt is At for those who may see only what is published: what the commit served
+// and the tags lead to. Of other revisions they are told that there are none.
+func (c *Catalog) PublishedAt(ctx context.Context, revision string) (*content.View, error) {
+	return c.at(ctx, revision, c.repo.ResolvePublished)
+}
+
+type resolve func(ctx context.Context, revision string, served gitrepo.Hash) (gitrepo.Hash, error)
+
+func (c *Catalog) at(ctx context.Context, revision string, resolve resolve) (*content.View, error) {
 	served := c.Current()
-	hash, err := c.repo.Resolve(ctx, revision, gitrepo.Hash(served.Commit))
+	hash, err := resolve(ctx, revision, gitrepo.Hash(served.Commit))
 	if err != nil {
 		return nil, publicError(err)
 	}

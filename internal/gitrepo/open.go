@@ -26,7 +26,7 @@ type Repo struct {
 	store  *store
 	peeled *lru.Cache[oid, oid] // tag or commit -> commit; zero for what is neither
 	packed packedCache
-	reach  reach
+	reach  [2]reach // by extent
 	line   line
 	cut    shallowCache
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -52,7 +53,31 @@ func (e *RevisionError) Unwrap() error { return e.Reason }
 // it never becomes a path or a pattern, and what it costs is bounded. The
 // error, but for failures to read, is a *RevisionError.
 func (r *Repo) Resolve(ctx context.Context, rev string, served Hash) (Hash, error) {
-	h, err := r.resolve(ctx, rev, served)
+	return r.resolveIn(ctx, everything, rev, served)
+}
+
+// ResolvePublished is Resolve for those who may see only what is published: what served
+// and the exposed tags lead to. Of anything else, its name too, they are told that there
+// is none; names of proposals are refused, whether there are such or not.
+func (r *Repo) ResolvePublished(ctx context.Context, rev string, served Hash) (Hash, error) {
+	return r.resolveIn(ctx, published, rev, served)
+}
+
+// extent is what may be read.
+type extent int
+
+const (
+	// everything that exposed refs, or the commit served, lead to.
+	everything extent = iota
+	// published is what exposed tags, or the commit served, lead to.
+	published
+)
+
+// tagPrefix is where tags lie.
+const tagPrefix = "refs/tags/"
+
+func (r *Repo) resolveIn(ctx context.Context, in extent, rev string, served Hash) (Hash, error) {
+	h, err := r.resolve(ctx, in, rev, served)
 	if err == nil {
 		return h, nil
 	}
@@ -66,7 +91,7 @@ func (r *Repo) Resolve(ctx context.Context, rev string, served Hash) (Hash, erro
 	return "", fmt.Errorf("resolve revision %q: %w", clip(rev), err)
 }
 
-func (r *Repo) resolve(ctx context.Context, rev string, served Hash) (Hash, error) {
+func (r *Repo) resolve(ctx context.Context, in extent, rev string, served Hash) (Hash, error) {
 	if rev == "" || len(rev) > maxRevision {
 		return "", fmt.Errorf("%w: a revision has 1 to %d bytes", ErrNotFound, maxRevision)
 	}
@@ -78,14 +103,14 @@ func (r *Repo) resolve(ctx context.Context, rev string, served Hash) (Hash, erro
 	if err != nil {
 		return "", err
 	}
-	h, err := r.named(ctx, name, served)
+	h, err := r.named(ctx, in, name, served)
 	if errors.Is(err, errNoName) && suffix == "" {
 		if at, ok := parseInstant(rev); ok {
 			return r.line.at(ctx, r, served, at)
 		}
 	}
 	if errors.Is(err, errNoName) {
-		return "", r.unknown(ctx, rev, name)
+		return "", r.unknown(ctx, in, rev, name)
 	}
 	if err != nil {
 		return "", err
@@ -97,12 +122,15 @@ func (r *Repo) resolve(ctx context.Context, rev string, served Hash) (Hash, erro
 var errNoName = errors.New("no such name")
 
 // named tries everything that ~ and ^ may follow.
-func (r *Repo) named(ctx context.Context, name string, served Hash) (Hash, error) {
+func (r *Repo) named(ctx context.Context, in extent, name string, served Hash) (Hash, error) {
 	if name == "HEAD" {
 		if served == "" {
 			return "", fmt.Errorf("%w: nothing is served yet", ErrNotFound)
 		}
 		return served, nil
+	}
+	if in == published && isProposal(name) {
+		return "", fmt.Errorf("%w: proposals are read by those who have a role", ErrNotExposed)
 	}
 	if strings.HasPrefix(name, "refs/") && !r.exposed(name) {
 		return "", fmt.Errorf("%w: only what is under %s may be read", ErrNotExposed, strings.Join(r.cfg.Exposed, ", "))
@@ -113,13 +141,39 @@ func (r *Repo) named(ctx context.Context, name string, served Hash) (Hash, error
 		}
 		id, err := r.ref(ref)
 		if err == nil {
+			err = r.within(ctx, in, id, served)
+		}
+		if err == nil {
 			return fromOID(id), nil
 		}
 		if !errors.Is(err, ErrNotFound) {
 			return "", err
 		}
 	}
-	return r.hashed(ctx, name, served)
+	return r.hashed(ctx, in, name, served)
+}
+
+// within is ErrNotFound where a commit is not part of what may be read; what exposed
+// refs lead to always is part of everything.
+func (r *Repo) within(ctx context.Context, in extent, id oid, served Hash) error {
+	if in == everything {
+		return nil
+	}
+	tips, err := r.tips(ctx, in, served)
+	if err != nil {
+		return err
+	}
+	found, err := r.reach[in].find(ctx, r, tips, id.String())
+	if err == nil && len(found) == 0 {
+		return ErrNotFound
+	}
+	return err
+}
+
+// isProposal reports whether a name is that of a proposal, or of its branch.
+func isProposal(name string) bool {
+	name, _ = strings.CutPrefix(name, "refs/heads/")
+	return strings.HasPrefix(name, "proposal/") || strings.HasPrefix(name, "proposals/")
 }
 
 // refNames are the full names that a name may stand for, in order.
@@ -139,16 +193,16 @@ func isNumber(s string) bool {
 }
 
 // hashed takes a name for a hash, whole or in part.
-func (r *Repo) hashed(ctx context.Context, name string, served Hash) (Hash, error) {
+func (r *Repo) hashed(ctx context.Context, in extent, name string, served Hash) (Hash, error) {
 	digits := lower(name)
 	if len(digits) < minShort || len(digits) > 40 || strings.Trim(digits, "0123456789abcdef") != "" {
 		return "", errNoName
 	}
-	tips, err := r.tips(ctx, served)
+	tips, err := r.tips(ctx, in, served)
 	if err != nil {
 		return "", err
 	}
-	found, err := r.reach.find(ctx, r, tips, digits)
+	found, err := r.reach[in].find(ctx, r, tips, digits)
 	switch {
 	case err != nil:
 		return "", err
@@ -165,10 +219,13 @@ func (r *Repo) hashed(ctx context.Context, name string, served Hash) (Hash, erro
 }
 
 // tips are the commits from which all that may be read can be reached.
-func (r *Repo) tips(ctx context.Context, served Hash) ([]oid, error) {
+func (r *Repo) tips(ctx context.Context, in extent, served Hash) ([]oid, error) {
 	refs, err := r.Refs(ctx)
 	if err != nil {
 		return nil, err
+	}
+	if in == published {
+		refs = slices.DeleteFunc(refs, func(x Ref) bool { return !strings.HasPrefix(x.Name, tagPrefix) })
 	}
 	tips := make([]oid, 0, len(refs)+1)
 	for _, h := range append([]Ref{{Commit: served}}, refs...) {
@@ -293,10 +350,17 @@ func parseInstant(text string) (time.Time, bool) {
 }
 
 // unknown is the error for a name that nothing has, with names like it.
-func (r *Repo) unknown(ctx context.Context, rev, name string) error {
+func (r *Repo) unknown(ctx context.Context, in extent, rev, name string) error {
 	refs, err := r.rawRefs(ctx, r.cfg.Exposed)
 	if err != nil {
 		return err
+	}
+	if in == published {
+		return &RevisionError{
+			Revision:   clip(rev),
+			Reason:     fmt.Errorf("%w: no such tag, commit or time is published; those who have a role may read more", ErrNotFound),
+			Candidates: similar(name, slices.DeleteFunc(refs, func(x rawRef) bool { return !strings.HasPrefix(x.name, tagPrefix) })),
+		}
 	}
 	return &RevisionError{
 		Revision:   clip(rev),

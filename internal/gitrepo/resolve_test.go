@@ -263,7 +263,7 @@ func TestShortHashThatSeveralBeginWith(t *testing.T) {
 	// Commits of seven equal digits take too long to find: one is added by hand.
 	twin := must(hash.oid())
 	twin[19] ^= 1
-	r.reach.list = append(r.reach.list, twin)
+	r.reach[everything].list = append(r.reach[everything].list, twin)
 	_, err := r.Resolve(background, string(hash[:9]), hash)
 	var known *RevisionError
 	if !errors.Is(err, ErrAmbiguous) || !errors.As(err, &known) {
