@@ -71,6 +71,28 @@ func Examine(ctx context.Context, cfg Config, revision string) (*Report, error) 
 	return report, nil
 }
 
+// ModelAt returns the model of a revision, or of the work tree where revision is "",
+// with its shapes derived from its own schemas: what the API of that revision follows
+// from. An error wraps content.ErrInvalid where the model or one of the schemas cannot
+// be used, content.ErrNotFound where there is no model or no such revision.
+func ModelAt(ctx context.Context, cfg Config, revision string) (*content.Model, error) {
+	c := &Catalog{cfg: cfg.withDefaults(), repo: cfg.Repo}
+	t, err := c.examined(ctx, revision)
+	if err != nil {
+		return nil, err
+	}
+	compiled, err := newCompiler(cfg.Repo, cfg.Model).served(ctx, t, "")
+	if err != nil {
+		return nil, err
+	}
+	for _, collection := range compiled.model().Collections {
+		if compiled.schemas[collection.Name] == nil {
+			return nil, fmt.Errorf("the schema %s cannot be used: %w", collection.Schema, content.ErrInvalid)
+		}
+	}
+	return compiled.model(), nil
+}
+
 // examined is the tree to examine.
 func (c *Catalog) examined(ctx context.Context, revision string) (tree, error) {
 	h, err := c.head(ctx)

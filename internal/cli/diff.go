@@ -16,9 +16,9 @@ import (
 
 // diffFlags are the flags of koonti diff.
 type diffFlags struct {
-	collection string
-	formatting bool
-	form       formatFlag
+	collection      string
+	formatting, api bool
+	form            formatFlag
 }
 
 func (a *app) diff() *cobra.Command {
@@ -35,23 +35,37 @@ same as FROM TO; FROM...TO begins where the two parted, and so shows what TO bri
 
 With --json each line is one record: an object with from and to (commits; no to for the
 work tree), kind, collection, id, path, formerPath, before and after (blobs), and fields
-with their values. --format markdown is for the text of a pull request.`,
+with their values. --format markdown is for the text of a pull request.
+
+With --api it is the GraphQL types that are compared, as model and schemas of the two
+revisions make them. Each change is BREAKING, DANGEROUS (every query stays right, but a
+client may meet what it does not know) or SAFE, classed and worded as graphql-inspector
+does; --json has severity, coordinate and message.`,
 		Example: `  koonti diff HEAD
   koonti diff v1 v2
   koonti diff 2026-01-01 --collection projects
-  koonti diff main...my-branch --format markdown`,
+  koonti diff main...my-branch --format markdown
+  koonti diff v1 v2 --api            # what changed for those who write queries`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 || len(args) > 2 || len(args) == 2 && strings.Contains(args[0]+args[1], "..") {
 				return &hintError{errors.New("name one or two revisions"), "For example: koonti diff v1 v2, or koonti diff main...my-branch"}
 			}
 			return nil
 		},
-		RunE: func(c *cobra.Command, args []string) error { return a.runDiff(c.Context(), where, args, flags) },
+		RunE: func(c *cobra.Command, args []string) error {
+			if flags.api {
+				return a.runAPIDiff(c.Context(), args, flags.form, where.noPager)
+			}
+			return a.runDiff(c.Context(), where, args, flags)
+		},
 	}
 	where.add(a, c)
 	where.addPager(c)
 	c.Flags().StringVar(&flags.collection, "collection", "", "only records of this collection")
 	c.Flags().BoolVar(&flags.formatting, "formatting", false, "also changes of the text that change no value")
+	c.Flags().BoolVar(&flags.api, "api", false, "how the GraphQL types differ, instead of the records")
+	c.MarkFlagsMutuallyExclusive("api", "collection")
+	c.MarkFlagsMutuallyExclusive("api", "formatting")
 	flags.form.add(c, formats)
 	return c
 }
@@ -122,16 +136,22 @@ func (a *app) parting(ctx context.Context, o *remembered, from string, to *conte
 	if err != nil {
 		return "", err
 	}
-	if older.Commit == "" || to.Commit == "" {
+	return a.mergeBase(ctx, o.repo, from, gitrepo.Hash(older.Commit), gitrepo.Hash(to.Commit))
+}
+
+// mergeBase is parting for commits; from is what the older was asked for by, and what
+// comes back where there is no commit yet.
+func (a *app) mergeBase(ctx context.Context, repo *gitrepo.Repo, from string, older, newer gitrepo.Hash) (string, error) {
+	if older == "" || newer == "" {
 		return from, nil
 	}
-	g, err := readCommits(ctx, o.repo, gitrepo.Hash(older.Commit), gitrepo.Hash(to.Commit))
+	g, err := readCommits(ctx, repo, older, newer)
 	if err != nil {
 		return "", err
 	}
-	bases := g.mergeBases(g.index[gitrepo.Hash(older.Commit)], g.index[gitrepo.Hash(to.Commit)])
+	bases := g.mergeBases(g.index[older], g.index[newer])
 	if len(bases) == 0 {
-		return "", fmt.Errorf("%s and %s have no commit in common; write them with two dots", from, gitrepo.Hash(to.Commit).Short())
+		return "", fmt.Errorf("%s and %s have no commit in common; write them with two dots", from, newer.Short())
 	}
 	if len(bases) > 1 {
 		fmt.Fprintf(a.Err, "They parted more than once; %s is taken.\n", g.commits[bases[0]].Hash.Short())
