@@ -13,7 +13,8 @@ import { fileURLToPath } from 'node:url';
 export const here = dirname(fileURLToPath(import.meta.url));
 export const root = resolve(here, '../..');
 
-const koonti = resolve(process.env.KOONTI_BIN ?? join(root, 'bin/koonti'));
+/** The binary that is tested. */
+export const koonti = resolve(process.env.KOONTI_BIN ?? join(root, 'bin/koonti'));
 if (!existsSync(koonti)) throw new Error(`there is no ${koonti}: run 'make build' first, or say with KOONTI_BIN where it is`);
 
 const patience = 30_000;
@@ -117,8 +118,8 @@ export function commit(repo, at, message) {
   return git(repo, at, 'rev-parse', 'HEAD').trim();
 }
 
-// Git as it is without anybody's settings, at a fixed time.
-function git(repo, at, ...args) {
+/** Git as it is without anybody's settings, at a fixed time. */
+export function git(repo, at, ...args) {
   const person = { NAME: 'Testi', EMAIL: 'testi@example.org', DATE: at };
   const env = { ...process.env, GIT_CONFIG_GLOBAL: devNull, GIT_CONFIG_NOSYSTEM: '1' };
   for (const name of Object.keys(env)) if (/^GIT_(DIR|WORK_TREE|INDEX_FILE|COMMON_DIR)$/.test(name)) delete env[name];
