@@ -205,6 +205,8 @@ var mergeSubjects = []struct {
 	{regexp.MustCompile(`^Merged in \S+ \(pull request #` + number + `\)$`), 1, 0},
 	// Bitbucket Server and Data Center, whose template is "Pull request #${id}: ${title}".
 	{regexp.MustCompile(`^Pull request #` + number + `: (.*)$`), 1, 2},
+	// Koonti's own forge (internal/proposal).
+	{regexp.MustCompile(`^Merge proposal #` + number + `: (.*)$`), 1, 2},
 	// Azure DevOps.
 	{regexp.MustCompile(`^Merged PR ` + number + `: (.*)$`), 1, 2},
 }

@@ -78,6 +78,7 @@ func TestPullRequestIsTheOneTheMessageNames(t *testing.T) {
 			pr(12, "Correct the licence", "")},
 		{"bitbucket server, older", "Merge pull request #12 in K/koonti from fix to master\n\n* commit '0123':\n  x", 2, pr(12, "", "")},
 		{"azure devops", "Merged PR 12: Correct the licence\n\nText", 2, pr(12, "Correct the licence", "")},
+		{"our own", "Merge proposal #12: Correct the licence\n\nText\n\nApproved-by: B <b@example.org>\nProposal: 12\n", 2, pr(12, "Correct the licence", "")},
 
 		{"our trailer", "Correct the licence\n\nPull-request: 12\n", 1, pr(12, "Correct the licence", "")},
 		{"our trailer with a sign", "Correct\n\npull-request: #12\n", 1, pr(12, "Correct", "")},
