@@ -38,7 +38,7 @@ type NotifierConfig struct {
 type Notifier struct {
 	cfg    NotifierConfig
 	newest chan *content.View
-	client *http.Client
+	hook   hook
 }
 
 // notice is the body of a notice.
@@ -56,6 +56,9 @@ type noticeData struct {
 	Problems int    `json:"problems"`
 }
 
+// defaultWaits are the pauses before each new try.
+var defaultWaits = []time.Duration{time.Second, 5 * time.Second, 30 * time.Second, 2 * time.Minute, 5 * time.Minute}
+
 // noticeTimeout is how long one try may take.
 const noticeTimeout = 10 * time.Second
 
@@ -65,9 +68,9 @@ func NewNotifier(cfg NotifierConfig) *Notifier {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	if cfg.Waits == nil {
-		cfg.Waits = []time.Duration{time.Second, 5 * time.Second, 30 * time.Second, 2 * time.Minute, 5 * time.Minute}
+		cfg.Waits = defaultWaits
 	}
-	return &Notifier{cfg: cfg, newest: make(chan *content.View, 1), client: &http.Client{Timeout: noticeTimeout}}
+	return &Notifier{cfg: cfg, newest: make(chan *content.View, 1), hook: newHook(cfg.URL, cfg.Secret)}
 }
 
 // Published takes note of a view. It never blocks: a notice not sent yet gives way
@@ -118,30 +121,46 @@ func (n *Notifier) tell(ctx context.Context, view *content.View) {
 }
 
 func (n *Notifier) post(ctx context.Context, id string, view *content.View) error {
-	now := time.Now().UTC()
-	body, err := json.Marshal(notice{"view.published", view.Published.UTC(), noticeData{
+	return n.hook.post(ctx, id, notice{"view.published", view.Published.UTC(), noticeData{
 		view.Key, string(view.Commit), view.Ref, view.Snapshot.Count(), len(view.Problems),
 	}})
+}
+
+// hook is an address that notices are posted to, as the Standard Webhooks specification
+// says.
+type hook struct {
+	url    string
+	secret []byte
+	client *http.Client
+}
+
+func newHook(url string, secret []byte) hook {
+	return hook{url, secret, &http.Client{Timeout: noticeTimeout}}
+}
+
+// post sends one notice, once. id is the same at each try.
+func (h hook) post(ctx context.Context, id string, notice any) error {
+	body, err := json.Marshal(notice)
 	if err != nil {
 		return err
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, n.cfg.URL, bytes.NewReader(body))
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, h.url, bytes.NewReader(body))
 	if err != nil {
-		return fmt.Errorf("the address of --on-publish is malformed: %w", content.ErrInvalid)
+		return fmt.Errorf("the address for notices is malformed: %w", content.ErrInvalid)
 	}
-	timestamp := strconv.FormatInt(now.Unix(), 10)
+	timestamp := strconv.FormatInt(time.Now().Unix(), 10)
 	request.Header.Set("Content-Type", "application/json")
 	request.Header.Set("User-Agent", "koonti")
 	request.Header.Set("webhook-id", id)
 	request.Header.Set("webhook-timestamp", timestamp)
-	if len(n.cfg.Secret) > 0 {
-		mac := hmac.New(sha256.New, n.cfg.Secret)
+	if len(h.secret) > 0 {
+		mac := hmac.New(sha256.New, h.secret)
 		fmt.Fprintf(mac, "%s.%s.%s", id, timestamp, body)
 		request.Header.Set("webhook-signature", "v1,"+base64.StdEncoding.EncodeToString(mac.Sum(nil)))
 	}
-	response, err := n.client.Do(request)
+	response, err := h.client.Do(request)
 	if err != nil {
-		return fmt.Errorf("no answer from the address of --on-publish: %w", content.ErrUnavailable)
+		return fmt.Errorf("no answer from the address for notices: %w", content.ErrUnavailable)
 	}
 	defer response.Body.Close()
 	io.Copy(io.Discard, io.LimitReader(response.Body, 64<<10))
