@@ -89,38 +89,15 @@ func (c *Catalog) logPublished(old, view *content.View, started time.Time) {
 	log := c.cfg.Logger
 	log.Info("view published", "commit", string(view.Commit), "ref", view.Ref, "records", view.Snapshot.Count(),
 		"problems", len(view.Problems), "took", c.cfg.Now().Sub(started))
-	before := map[problemKey]content.Problem{}
+	var before []content.Problem
 	if old != nil {
-		for _, p := range old.Problems {
-			before[keyOf(p)] = p
-		}
+		before = old.Problems
 	}
-	var found, mended []content.Problem
-	for _, p := range view.Problems {
-		if _, was := before[keyOf(p)]; !was {
-			found = append(found, p)
-		}
-		delete(before, keyOf(p))
-	}
-	if old != nil {
-		for _, p := range old.Problems {
-			if _, gone := before[keyOf(p)]; gone {
-				mended = append(mended, p)
-			}
-		}
-	}
+	found, _ := content.NewProblems(before, view.Problems)
+	mended, _ := content.NewProblems(view.Problems, before)
 	logProblems(log, slog.LevelWarn, "problem found", found)
 	logProblems(log, slog.LevelInfo, "problem mended", mended)
 }
-
-// problemKey tells problems apart whatever moves them up or down in their file.
-type problemKey struct {
-	path    string
-	pointer content.Pointer
-	rule    string
-}
-
-func keyOf(p content.Problem) problemKey { return problemKey{p.Path, p.Pointer, p.Rule} }
 
 func logProblems(log *slog.Logger, level slog.Level, message string, problems []content.Problem) {
 	for i, p := range problems {

@@ -60,7 +60,7 @@ func (f subject) problem(key string, s spot, schema string, a args) content.Prob
 	rule, _, _ := strings.Cut(key, ":")
 	p := content.Problem{
 		Collection: f.ref.Collection, ID: f.ref.ID, Path: f.path,
-		Rule: rule, SchemaPointer: schema, Messages: say(key, a),
+		Rule: rule, SchemaPointer: schema, Messages: say(key, a), Fault: fault(key, a),
 	}
 	if s.known {
 		p.Line, p.Column = content.Position(f.source, s.offset)
@@ -87,6 +87,7 @@ func (f subject) capped(problems []content.Problem) []content.Problem {
 	}
 	more := problems[MaxProblems-1]
 	more.Rule, more.SchemaPointer = "record/more", ""
-	more.Messages = say("record/more", args{"count": number(len(problems) - MaxProblems + 1)})
+	count := number(len(problems) - MaxProblems + 1)
+	more.Messages, more.Fault = say("record/more", args{"count": count}), "record/more "+count.en
 	return content.SortProblems(append(problems[:MaxProblems-1:MaxProblems-1], more))
 }

@@ -2,6 +2,8 @@ package check
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -70,6 +72,31 @@ func say(key string, a args) map[content.Language]string {
 func phrase(key string, a args) text {
 	m := say(key, a)
 	return text{m["fi"], m["sv"], m["en"]}
+}
+
+// incidental are the args that are not what is wrong: where it is, what is suggested,
+// what a schema asks for and how it says it, what else there is.
+var incidental = map[string]bool{
+	"field": true, "hint": true, "misspelt": true, "first": true, "second": true, "count": true,
+	"expected": true, "allowed": true, "shown": true, "limit": true, "what": true, "other": true, "otherPath": true,
+}
+
+// fault names what a message says, for content.Problem.
+func fault(key string, a args) string {
+	rule, _, _ := strings.Cut(key, ":")
+	parts := []string{key}
+	if rule == "schema/enum" { // its variants are about how many values are allowed
+		parts[0] = rule
+	}
+	for _, name := range slices.Sorted(maps.Keys(a)) {
+		switch {
+		case incidental[name]:
+		case name == "path" && (rule == "unique/taken" || rule == "id/confusable"): // the other's
+		default:
+			parts = append(parts, name+"="+a[name].en)
+		}
+	}
+	return strings.Join(parts, " ")
 }
 
 func fill(template string, a args, in func(text) string) string {

@@ -131,7 +131,7 @@ func (w *whole) idsOf(name content.CollectionName) map[content.ID]struct{} {
 
 func (w *whole) missing(r *content.Record, ref *content.Reference, v *content.Value, id content.ID) {
 	w.note(r, ref.At, v, "reference/missing", args{
-		"what": absent(w.model.Collection(ref.Target), id), "hint": w.hint(ref.Target, id),
+		"what": absent(w.model.Collection(ref.Target), id), "hint": w.hint(ref.Target, id), "id": quoted(string(id)),
 	})
 }
 

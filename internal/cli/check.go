@@ -73,17 +73,22 @@ func (a *app) runCheck(ctx context.Context, paths []string, flags checkFlags) er
 		return err
 	}
 	problems := report.Problems
+	var untouched []*content.Record
 	if flags.base != "" {
 		base, before, err := a.examine(ctx, flags.base)
 		if err != nil {
 			return fmt.Errorf("check --base %s: %w", flags.base, err)
 		}
 		defer base.Close()
-		problems = newProblems(before.Problems, problems)
+		problems, _ = content.NewProblems(before.Problems, problems)
+		untouched = content.Invalidated(before.Snapshot, report.Snapshot)
 	}
 	problems = slices.DeleteFunc(slices.Clone(problems), func(p content.Problem) bool { return !wanted(p.Path) })
 	if err := show(ctx, report, problems, lang); err != nil {
 		return fmt.Errorf("write the problems: %w", err)
+	}
+	if flags.format == "text" {
+		tellUntouched(a.Out, untouched, problems, lang)
 	}
 	if len(problems) > 0 {
 		return errProblems
@@ -176,6 +181,36 @@ func (a *app) showText(ctx context.Context, report *catalog.Report, problems []c
 	line := fmt.Sprintf(texts[min(len(problems), 2)], []any{report.Records, len(problems)}[:1+min(len(problems), 2)/2]...)
 	_, err := fmt.Fprintln(a.Out, line)
 	return err
+}
+
+// untouchedWords say that records became invalid although nobody changed them, by
+// language: one, several.
+var untouchedWords = map[content.Language][2]string{
+	"fi": {"1 tietue on ennallaan ja kelpasi ennen: malli tai skeema on muuttunut.\n", "%d tietuetta on ennallaan ja kelpasi ennen: malli tai skeema on muuttunut.\n"},
+	"sv": {"1 post är som förut och dög då: modellen eller ett schema har ändrats.\n", "%d poster är som förut och dög då: modellen eller ett schema har ändrats.\n"},
+	"en": {"1 record is as it was, and was valid: the model or a schema has changed.\n", "%d records are as they were, and were valid: the model or a schema has changed.\n"},
+}
+
+// tellUntouched says how many of the records that problems were found in are among
+// those that a change of the model or of a schema made invalid.
+func tellUntouched(w io.Writer, untouched []*content.Record, problems []content.Problem, lang content.Language) {
+	shown := map[string]bool{}
+	for _, p := range problems {
+		shown[p.Path] = true
+	}
+	count := 0
+	for _, r := range untouched {
+		if shown[r.Path] {
+			count++
+		}
+	}
+	switch count {
+	case 0:
+	case 1:
+		fmt.Fprint(w, untouchedWords[lang][0])
+	default:
+		fmt.Fprintf(w, untouchedWords[lang][1], count)
+	}
 }
 
 // writeProblem writes the place, the message and the line with a caret below it.

@@ -190,10 +190,16 @@ func (a *app) compare(ctx context.Context, c comparison, lang content.Language) 
 		return old == nil, nil
 	}
 	problems := report.Problems
+	var untouched []*content.Record
 	if old != nil {
-		problems = newProblems(old.Problems, problems)
+		problems, _ = content.NewProblems(old.Problems, problems)
+		untouched = content.Invalidated(old.Snapshot, report.Snapshot)
 	}
-	return len(problems) == 0, a.tellNew(ctx, c.name, report, problems, lang)
+	if err := a.tellNew(ctx, c.name, report, problems, lang); err != nil {
+		return false, err
+	}
+	tellUntouched(a.Err, untouched, problems, lang)
+	return len(problems) == 0, nil
 }
 
 func (a *app) tellNew(ctx context.Context, name string, report *catalog.Report, problems []content.Problem, lang content.Language) error {
@@ -245,32 +251,4 @@ func (a *app) examineLent(ctx context.Context, lend lender) (report *catalog.Rep
 		return nil, nil, err
 	}
 	return report, done, nil
-}
-
-// newProblems are those of now that old has not, or not as often; where in a list they
-// stand does not count, nor on which line.
-func newProblems(old, now []content.Problem) []content.Problem {
-	type kind struct{ path, place, rule, message string }
-	kindOf := func(p content.Problem) kind {
-		tokens := p.Pointer.Tokens()
-		for i, token := range tokens {
-			if strings.Trim(token, "0123456789") == "" {
-				tokens[i] = "*"
-			}
-		}
-		return kind{p.Path, strings.Join(tokens, "\x00"), p.Rule, p.Message("en")}
-	}
-	known := map[kind]int{}
-	for _, p := range old {
-		known[kindOf(p)]++
-	}
-	var fresh []content.Problem
-	for _, p := range now {
-		if k := kindOf(p); known[k] > 0 {
-			known[k]--
-		} else {
-			fresh = append(fresh, p)
-		}
-	}
-	return fresh
 }

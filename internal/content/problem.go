@@ -24,6 +24,10 @@ type Problem struct {
 	SchemaPointer string
 	// Messages says it for people, by language: fi, sv and en.
 	Messages map[Language]string
+	// Fault is what is wrong, apart from where it stands, how it is worded and what is
+	// suggested: equal for one fault before and after an edit that left it there (see
+	// NewProblems). Where it is "" the English message stands for it.
+	Fault string
 }
 
 // MessageLanguages are the languages every problem speaks, the fallback last.

@@ -56,6 +56,22 @@ func (s *Snapshot) Count() int {
 	return n
 }
 
+// records yields the records of all collections, in no order.
+func (s *Snapshot) records() iter.Seq[*Record] {
+	return func(yield func(*Record) bool) {
+		if s == nil {
+			return
+		}
+		for _, set := range s.sets {
+			for _, r := range set.records {
+				if !yield(r) {
+					return
+				}
+			}
+		}
+	}
+}
+
 // File returns the attachment at path, and whether there is one.
 func (s *Snapshot) File(path string) (File, bool) {
 	i, ok := slices.BinarySearchFunc(s.files, path, func(f File, p string) int { return cmp.Compare(f.Path, p) })
