@@ -57,7 +57,7 @@ func (b *builder) differenceRows() []row {
 		{"was", of(b.recordRef()), changeWas, "What a RENAMED record was called before; null for other kinds.", nil},
 		{"kind", nonNull(of(b.changeKind())), changeKind, "", nil},
 		{"fields", nonNull(listOfNonNull(of(b.fieldChange()))), changeFields, "The values that changed, by place.", nil},
-		{"previous", json, changePrevious, "The whole document before; null where there was none, or none that can be read.", nil},
+		{"previous", json, changePrevious, "The whole document before; null where there was none, or none that can be read. Of a merge it is that of the first parent that has the record; of OVERRULED, of the side that lost.", nil},
 		{"document", json, changeDocument, "The whole document after; null where there is none, or none that can be read.", nil},
 	}
 }
@@ -80,8 +80,9 @@ func (b *builder) fieldChange() *typeDef {
 	return b.table("FieldChange", "A place of a record that got another value.", func() []row {
 		return []row{
 			{"field", nonNull(of(b.scalar("String"))), fieldPlace, "The place (JSON Pointer, RFC 6901) in the document after the change; in the one before it where the value was removed.", nil},
-			{"before", json, fieldBefore, "Null where there was no value.", nil},
+			{"before", json, fieldBefore, "Null where there was no value. It is the value in `previous`, unless `parent` names another parent of a merge.", nil},
 			{"after", json, fieldAfter, "Null where there is no value any more.", nil},
+			{"parent", of(b.scalar("String")), fieldParent, "The full hash of the parent that had `before`, where a merge dropped it and `previous` is of another parent. Else null.", nil},
 			{"words", listOfNonNull(of(b.wordDiff())), fieldWords, "What became of the words of a text, in order; null where one of the values is none.", nil},
 		}
 	})

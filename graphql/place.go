@@ -125,6 +125,7 @@ const (
 	fieldPlace
 	fieldBefore
 	fieldAfter
+	fieldParent
 	fieldWords
 	wordKind
 	wordText

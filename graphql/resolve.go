@@ -356,6 +356,7 @@ var readers = [placeKinds]reader{
 	fieldPlace:        from(func(f content.FieldChange) any { return string(f.Pointer) }),
 	fieldBefore:       from(func(f content.FieldChange) any { return orNil(f.Before) }),
 	fieldAfter:        from(func(f content.FieldChange) any { return orNil(f.After) }),
+	fieldParent:       from(func(f content.FieldChange) any { return textOrNil(string(f.Parent)) }),
 	fieldWords:        from(wordsOf),
 	wordKind:          from(func(w content.WordDiff) any { return string(w.Kind) }),
 	wordText:          from(func(w content.WordDiff) any { return w.Text }),

@@ -52,8 +52,9 @@ it to readers, at publishedAt. before and after are the blobs of the file at pat
 a rename: at formerPath); of a merge, before is that of the first parent that has one,
 and where it overruled a value (kind OVERRULED) that of the side that lost. fields are the
 values that changed; one that was not there before, or is not any more, has no before or
-after, which is not the same as null. What has nothing to say is left out. People are
-called as the .mailmap of head says.
+after, which is not the same as null. Its before is that of the line's before or, where
+a merge dropped a value that only another side had, of the parent that it names. What
+has nothing to say is left out. People are called as the .mailmap of head says.
 
 csv has the same in columns; parents are separated by spaces, and coAuthors, approvals
 and fields are JSON. A cell that a spreadsheet might run as a formula (it begins with =,

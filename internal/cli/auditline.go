@@ -42,6 +42,7 @@ type lineCheck struct {
 	*auditor
 	line       *changeLine
 	at         int // the commit
+	own        int // how many of the sources are of the version before
 	complaints []string
 }
 
@@ -299,6 +300,9 @@ func (c *lineCheck) values(ctx context.Context) {
 		}
 	case len(c.graph.parents[c.at]) < 2:
 		c.exactly(said, sources, after)
+		if slices.ContainsFunc(said, func(f content.FieldChange) bool { return f.Parent != "" }) {
+			c.wrong("a field names a parent, and the commit is no merge")
+		}
 	default:
 		c.each(ctx, said, sources, after)
 	}
@@ -327,7 +331,7 @@ func (c *lineCheck) kind(fields int, bridged bool) {
 func (c *lineCheck) claims() (_ []content.FieldChange, ok bool) {
 	var out []content.FieldChange
 	for _, f := range c.line.Fields {
-		change := content.FieldChange{Pointer: f.Field}
+		change := content.FieldChange{Pointer: f.Field, Parent: f.Parent}
 		for _, side := range []struct {
 			text []byte
 			into **content.Value
@@ -365,10 +369,13 @@ func (c *lineCheck) sources(ctx context.Context, after *content.Value) []*conten
 		switch {
 		case doc != nil, blob == "" && i == 0:
 			out = append(out, doc)
-		case blob != "" && after != nil:
+		case blob != "" && after != nil && len(c.graph.parents[c.at]) > 0:
 			out = append(out, c.readable(ctx, c.graph.parents[c.at][0], path)...)
 		case i == 0:
 			out = append(out, nil)
+		}
+		if i == 0 {
+			c.own = len(out)
 		}
 	}
 	return out
@@ -453,26 +460,42 @@ func text(v *content.Value) string {
 	return string(v.AppendJSON(nil))
 }
 
-// each checks that each field of a merge is one in which it differs from a parent, and
-// that none is missing in which it differs from all.
+// against is how a merge differs from a parent that a field names, which must not have
+// the version that the line has as the one before.
+func (c *lineCheck) against(ctx context.Context, parent content.Hash, after *content.Value) []content.FieldChange {
+	at, ok := c.graph.index[gitrepo.Hash(parent)]
+	if !ok || !slices.Contains(c.graph.parents[c.at], at) {
+		return nil
+	}
+	blob := c.blobAt(ctx, at, c.line.Path)
+	before := c.document(ctx, blob)
+	if blob == c.line.Before || blob != "" && before == nil {
+		return nil
+	}
+	return differences(c.differ(c.line.Path), before, after)
+}
+
+// each checks that each field of a merge is one in which it differs from the version
+// before, or from that of the parent named, and that none is missing in which it differs
+// from all.
 func (c *lineCheck) each(ctx context.Context, said []content.FieldChange, sources []*content.Value, after *content.Value) {
 	differ := c.differ(c.line.Path)
 	var real [][]content.FieldChange
 	for _, before := range sources {
 		real = append(real, differences(differ, before, after))
 	}
-	against := real
-	if slices.Contains(c.parentBlobs(ctx, c.line.Path), "") {
-		against = append(slices.Clip(real), differences(differ, nil, after)) // a side that had removed the record
-	}
 	for _, f := range said {
+		against, from := real[:c.own], "the version before"
+		if f.Parent != "" {
+			against, from = [][]content.FieldChange{c.against(ctx, f.Parent, after)}, gitrepo.Hash(f.Parent).Short()
+		}
 		found := slices.ContainsFunc(against, func(list []content.FieldChange) bool {
 			return slices.ContainsFunc(list, func(r content.FieldChange) bool {
 				return r.Pointer == f.Pointer && sameValue(r.Before, f.Before) && sameValue(r.After, f.After)
 			})
 		})
 		if !found {
-			c.wrong("%s did not change from %s to %s against any parent", placeName(f.Pointer), text(f.Before), text(f.After))
+			c.wrong("%s did not change from %s to %s against %s", placeName(f.Pointer), text(f.Before), text(f.After), plain(from))
 		}
 	}
 	if c.line.Kind == content.Overruled || c.line.Kind == content.Deleted || slices.Contains(sources, nil) && c.line.Before != "" {

@@ -63,11 +63,13 @@ type approvalLine struct {
 }
 
 // fieldLine is one value that changed; Before or After is left out where there is none,
-// which is not the same as null.
+// which is not the same as null. Parent is the parent of a merge that had Before, where
+// the line's own before is of another.
 type fieldLine struct {
 	Field  content.Pointer `json:"field"`
 	Before json.RawMessage `json:"before,omitempty"`
 	After  json.RawMessage `json:"after,omitempty"`
+	Parent content.Hash    `json:"parent,omitempty"`
 }
 
 func newPersonLine(p content.Person) personLine { return personLine{p.Name, p.Email} }
@@ -75,7 +77,7 @@ func newPersonLine(p content.Person) personLine { return personLine{p.Name, p.Em
 func newFieldLines(changes []content.FieldChange) []fieldLine {
 	lines := make([]fieldLine, len(changes))
 	for i, f := range changes {
-		lines[i] = fieldLine{f.Pointer, raw(f.Before), raw(f.After)}
+		lines[i] = fieldLine{f.Pointer, raw(f.Before), raw(f.After), f.Parent}
 	}
 	return lines
 }

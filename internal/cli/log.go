@@ -427,7 +427,11 @@ func placeName(at content.Pointer) string {
 // fields shows values before and after; those of texts word by word.
 func (s *screen) fields(b *strings.Builder, indent string, fields []content.FieldChange) {
 	for _, f := range fields {
-		fmt.Fprintf(b, "%s%s\n", indent, s.paint(cyan, plain(placeName(f.Pointer))))
+		fmt.Fprintf(b, "%s%s", indent, s.paint(cyan, plain(placeName(f.Pointer))))
+		if f.Parent != "" {
+			b.WriteString(", as " + gitrepo.Hash(f.Parent).Short() + " had it")
+		}
+		b.WriteString("\n")
 		indent := indent + "  "
 		if isText(f.Before) && isText(f.After) {
 			b.WriteString(indent + strings.ReplaceAll(s.words(f.Before.Text, f.After.Text), "\n", "\n"+indent) + "\n")

@@ -122,7 +122,11 @@ func mdFields(fields []content.FieldChange) string {
 		if isText(f.Before) && isText(f.After) {
 			before, after = mdWords(f.Before.Text, f.After.Text)
 		}
-		fmt.Fprintf(&b, "| %s | %s | %s |\n", mdCode(clip(placeName(f.Pointer), markdownValue), true), before, after)
+		place := mdCode(clip(placeName(f.Pointer), markdownValue), true)
+		if f.Parent != "" {
+			place += " (as " + gitrepo.Hash(f.Parent).Short() + " had it)"
+		}
+		fmt.Fprintf(&b, "| %s | %s | %s |\n", place, before, after)
 	}
 	return b.String()
 }

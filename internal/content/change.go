@@ -37,7 +37,8 @@ type Change struct {
 	Was  *Origin
 	Kind ChangeKind
 	// Before and After are the record's blobs, "" where there is none. Before is that
-	// of the first parent, or of the side that lost where Kind is OVERRULED.
+	// of the first parent that has the record, or of the side that lost (most, of
+	// several) where Kind is OVERRULED.
 	Before, After Hash
 	// Unreadable: After is no strict JSON, so that no values are known. Changes of
 	// values that follow are told from the newest version that can be read.
@@ -74,6 +75,11 @@ type FieldChange struct {
 	// Before and After are nil where there is no value. Their offsets count in their
 	// own documents.
 	Before, After *Value
+	// Parent is the commit that had Before, a parent of the merge that made the change,
+	// where it is another than that of Change.Before: the merge dropped a value of more
+	// than one side. Else it is "", and Before is the value in Change.Before, or in the
+	// newest version before that can be read.
+	Parent Hash
 }
 
 // FieldBlame says which change gave a leaf of a record its value.

@@ -108,9 +108,15 @@ func (r *run) push(name string)     { r.path = append(r.path, step{name, noIndex
 func (r *run) pushItem(is, was int) { r.path = append(r.path, step{"", int32(is), int32(was)}) }
 func (r *run) pop()                 { r.path = r.path[:len(r.path)-1] }
 
-func (r *run) added(v *Value)      { r.changes = append(r.changes, FieldChange{r.pointer(), nil, v}) }
-func (r *run) removed(v *Value)    { r.changes = append(r.changes, FieldChange{r.origin(), v, nil}) }
-func (r *run) changed(b, a *Value) { r.changes = append(r.changes, FieldChange{r.pointer(), b, a}) }
+func (r *run) added(v *Value) {
+	r.changes = append(r.changes, FieldChange{Pointer: r.pointer(), After: v})
+}
+func (r *run) removed(v *Value) {
+	r.changes = append(r.changes, FieldChange{Pointer: r.origin(), Before: v})
+}
+func (r *run) changed(b, a *Value) {
+	r.changes = append(r.changes, FieldChange{Pointer: r.pointer(), Before: b, After: a})
+}
 
 // pointer is where path leads in after.
 func (r *run) pointer() Pointer {

@@ -169,8 +169,9 @@ func (p *Past) approved(r placed) bool {
 	return slices.ContainsFunc(p.approvals(r.commit, p.steps[r.step-1].commit), func(a content.Approval) bool { return !samePerson(a.Person, author) })
 }
 
-// Fields returns the values that a change changed. What a merge changed is told from the
-// first parent that had another value.
+// Fields returns the values that a change changed: those that differ from Before are
+// told from there, the others from the first parent that had another value, which they
+// name.
 func (p *Past) Fields(ctx context.Context, c *content.Change) ([]content.FieldChange, error) {
 	if c.Unreadable || len(c.Fields) == 0 {
 		return nil, nil
@@ -179,16 +180,24 @@ func (p *Past) Fields(ctx context.Context, c *content.Change) ([]content.FieldCh
 	if err != nil {
 		return nil, err
 	}
+	sources, err := p.sources(ctx, c)
+	if err != nil {
+		return nil, err
+	}
 	var out []content.FieldChange
 	told := map[content.Pointer]bool{}
-	for _, blob := range append([]content.Hash{p.told(c)}, p.others(ctx, c)...) {
-		before, err := p.Document(ctx, blob)
+	for _, s := range sources {
+		before, err := p.Document(ctx, s.blob)
 		if err != nil {
 			return nil, err
+		}
+		if before == nil && s.blob != "" && s.parent != "" {
+			continue // what cannot be read had no value to drop
 		}
 		first := len(out)
 		for _, f := range p.state.where.diff(c.Path, rootOf(before), rootOf(after)) {
 			if slices.Contains(c.Fields, f.Pointer) && !told[f.Pointer] {
+				f.Parent = s.parent
 				out = append(out, f)
 			}
 		}
@@ -200,19 +209,39 @@ func (p *Past) Fields(ctx context.Context, c *content.Change) ([]content.FieldCh
 	return out, nil
 }
 
-// others are the blobs that the other parents of a merge have at a change's path.
-func (p *Past) others(ctx context.Context, c *content.Change) []content.Hash {
+// source is a version that fields are told from. parent is "" for that before the change.
+type source struct {
+	blob, parent content.Hash
+}
+
+// sources are the versions that the fields of a change are told from: the one before it
+// and, of a merge, those of the other parents, each once, last of those that had removed
+// the record.
+func (p *Past) sources(ctx context.Context, c *content.Change) ([]source, error) {
+	out := []source{{blob: p.told(c)}}
 	i, number := p.find(parseOID(c.Commit))
 	if number == 0 || !p.commits[i].merge() || c.Commit == c.Step && c.Kind != content.Updated && c.Kind != content.Overruled {
-		return nil
+		return out, nil
 	}
-	var out []content.Hash
+	var without []source
+	seen := []content.Hash{c.Before}
 	for _, parent := range p.commits[i].parents {
-		if e, err := p.x.cfg.Repo.Lookup(ctx, gitrepo.Hash(p.commits[parent].tree.hash()), c.Path); err == nil {
-			out = append(out, blobOf(e).hash())
+		e, err := p.x.cfg.Repo.Lookup(ctx, gitrepo.Hash(p.commits[parent].tree.hash()), c.Path)
+		if err != nil && !errors.Is(err, gitrepo.ErrNotFound) {
+			return nil, fmt.Errorf("look for %s in a parent of %s: %w", c.Path, c.Commit, err)
 		}
+		s := source{blobOf(e).hash(), p.commits[parent].hash.hash()}
+		switch {
+		case slices.Contains(seen, s.blob):
+			continue
+		case s.blob == "":
+			without = append(without, s)
+		default:
+			out = append(out, s)
+		}
+		seen = append(seen, s.blob)
 	}
-	return out
+	return append(out, without...), nil
 }
 
 // told is the blob that the fields of a change are told from: an older one where the
