@@ -336,14 +336,25 @@ func readChanges(ctx context.Context, c *call) (any, error) {
 }
 
 func readHistory(ctx context.Context, c *call) (any, error) {
-	it := c.item()
-	h, err := c.history(ctx, it.view)
+	h, ref, err := c.life(ctx)
 	if err != nil {
 		return nil, err
 	}
 	q := c.bound.feed.query
-	q.Record = &it.record.Ref
+	q.Record = &ref
 	return notNil(h.changesPage(ctx, c.bound.feed, q))
+}
+
+// life is the past that lists of one record's life are read from, and what the record is
+// called there. One that was asked for by a former name is answered as it last was under
+// it, but its life goes on up to what was asked at.
+func (c *call) life(ctx context.Context) (*history, content.Ref, error) {
+	it := c.item()
+	if it.now != nil {
+		it = it.now
+	}
+	h, err := c.history(ctx, it.view)
+	return h, it.record.Ref, err
 }
 
 func (h *history) changesPage(ctx context.Context, f *feed, q content.ChangeQuery) (*feedPage, error) {
@@ -403,13 +414,12 @@ func readTexts(ctx context.Context, c *call) (any, error) {
 }
 
 func readVersions(ctx context.Context, c *call) (any, error) {
-	it := c.item()
-	h, err := c.history(ctx, it.view)
+	h, ref, err := c.life(ctx)
 	if err != nil {
 		return nil, err
 	}
 	f := c.bound.feed
-	list, more, err := h.Versions(ctx, it.record.Ref, f.query.Limit, f.query.After)
+	list, more, err := h.Versions(ctx, ref, f.query.Limit, f.query.After)
 	if err != nil {
 		return nil, f.wrong(err)
 	}

@@ -23,10 +23,10 @@ func (b *builder) pastFields() []*fieldDef {
 		plain(recordCreatedBy, "createdBy", who, "Who created the record."),
 		plain(recordUpdatedAt, "updatedAt", when, "When readers saw a value of the record change last."),
 		plain(recordUpdatedBy, "updatedBy", who, "Who changed a value of the record last."),
-		plain(recordHistory, "history", of(b.changeFeed()), "The changes of the record, newest first, also under the names it had before.", append(ofRecord, b.firstArg(), b.afterArg())...),
+		plain(recordHistory, "history", of(b.changeFeed()), "The changes of the record, newest first, under all its names: up to the revision read, or up to what is served where it was asked for by a name that it no longer has.", append(ofRecord, b.firstArg(), b.afterArg())...),
 		plain(recordLastChange, "lastChange", of(b.change()), "The change that gave the record, or a place of it, the value it has.", field),
 		plain(recordBlame, "blame", listOfNonNull(of(b.fieldBlame())), "Which change gave each value of the record, in the order of the document."),
-		plain(recordVersions, "versions", of(b.versionFeed()), "The versions of the record that readers saw, newest first.", b.firstArg(), b.afterArg()),
+		plain(recordVersions, "versions", of(b.versionFeed()), "The versions of the record that readers saw, newest first, under the same names as `history`.", b.firstArg(), b.afterArg()),
 	}
 }
 
