@@ -18,7 +18,14 @@ import (
 type cursor struct {
 	raws []rawKey
 	id   content.ID
+	// timeless: of the list as it is while the history cannot be read.
+	timeless bool
 }
+
+// timelessMark is added to the mark of a list that is told without its history.
+const timelessMark = 1
+
+func (c *cursor) isTimeless() bool { return c != nil && c.timeless }
 
 // rawKey is one value of a cursor (see Schema.raw).
 type rawKey struct {

@@ -97,7 +97,7 @@ func (r *request) respond(data []byte, errs []*Error) *Response {
 // errorsOf turns the executor's errors into ours, in the order of their paths:
 // the executor walks maps.
 func (r *request) errorsOf(list []gqlerrors.FormattedError) []*Error {
-	errs := make([]*Error, 0, len(list))
+	errs := slices.Grow(slices.Clone(r.notices), len(list))
 	for _, e := range list {
 		out := &Error{Code: CodeInternal, Message: "internal error", Path: e.Path, Locations: locate(r.plan.document.text, positions(e)...)}
 		var own *Error

@@ -28,6 +28,17 @@ type changeID struct {
 	after content.Hash
 }
 
+// timeless is a past that tells when nothing was created or changed.
+type timeless struct{ Past }
+
+// Span knows of no change.
+func (timeless) Span(*content.Record) (created, updated *content.Change) { return nil, nil }
+
+func (h *history) timeless() bool {
+	_, is := h.Past.(timeless)
+	return is
+}
+
 type datedColumn struct {
 	set *content.Set
 	own op

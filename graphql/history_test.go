@@ -206,6 +206,36 @@ func TestCursorsOfFeeds(t *testing.T) {
 	}
 }
 
+// TestCursorsWithoutTimes: a list told while its history cannot be read pages by cursors
+// of its own; those of either list lead nowhere in the other.
+func TestCursorsWithoutTimes(t *testing.T) {
+	f, h := past(t)
+	s := newSchema(t, f.model, Config{Histories: h})
+	page := func(after string) (body string, code Code, end string) {
+		response := s.Do(t.Context(), f.view, nil, Request{Query: fmt.Sprintf(`{ projects(orderBy: {field: UPDATED_AT}, first: 2%s) { nodes { id } pageInfo { endCursor } } }`, after)})
+		body = string(response.Body)
+		_, end, _ = strings.Cut(body, `"endCursor":"`)
+		end, _, _ = strings.Cut(end, `"`)
+		return body, response.Code, fmt.Sprintf(", after: %q", end)
+	}
+	_, _, ready := page("")
+	h.Unready = "3 of 10 commits are read"
+	_, code, first := page("")
+	if code != CodeUnavailable {
+		t.Error(code)
+	}
+	if body, code, _ := page(first); code != CodeUnavailable || !strings.Contains(body, `"nodes":[{"id":"delta"},{"id":"gamma"}]`) {
+		t.Errorf("the second page: %s", body)
+	}
+	if body, code, _ := page(ready); code != CodeUnavailable || !strings.HasSuffix(body, `"data":null}`) {
+		t.Errorf("after a place that is not known: %s", body)
+	}
+	h.Unready = ""
+	if body, code, _ := page(first); code != CodeBadInput {
+		t.Errorf("after a place without times: %s", body)
+	}
+}
+
 func TestTimeoutReachesHistories(t *testing.T) {
 	f, h := past(t)
 	s := newSchema(t, f.model, Config{Histories: h, Limits: Limits{Timeout: 10 * time.Millisecond}})

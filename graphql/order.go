@@ -116,6 +116,8 @@ func (o *orderField) describe() string {
 	switch {
 	case o.relevance:
 		return "How well a record matches `search`, which must be given; the best first unless `direction: ASC` is."
+	case o.dated():
+		return "While the history cannot be read no record has a time, and the error UNAVAILABLE says so beside the list."
 	case o.inverse != nil:
 		return "How many of `" + o.inverse.Name + "` there are."
 	case o.list != nil:

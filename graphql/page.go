@@ -114,6 +114,10 @@ func (l *listing) cursor(name string, args map[string]any, fail func(string, ...
 		n = 1 // the score
 	}
 	c, ok := decodeCursor(text, l.mark(), n)
+	if !ok && l.dated {
+		c, ok = decodeCursor(text, l.mark()+timelessMark, n)
+		c.timeless = ok
+	}
 	if !ok {
 		fail("%q is no cursor of this list: it is damaged, or comes from another collection, order, search or language.", name)
 		return nil
@@ -141,6 +145,14 @@ type page struct {
 type edge struct {
 	*page
 	record *content.Record
+}
+
+// mark is that of the list, as it is told.
+func (p *page) mark() uint32 {
+	if p.history != nil && p.history.timeless() {
+		return p.listing.mark() + timelessMark
+	}
+	return p.listing.mark()
 }
 
 func (p *page) cursorOf(r *content.Record) string {

@@ -207,7 +207,7 @@ func TestCursors(t *testing.T) {
 // FuzzCursor: decoding never panics, and what decodes encodes to the same place.
 func FuzzCursor(f *testing.F) {
 	f.Add("ARNU6LdiZXRh", uint32(0x1354e8b7), 0)
-	f.Add(cursor{[]rawKey{{"ä", true}, {}}, "x"}.encode(7), uint32(7), 2)
+	f.Add(cursor{raws: []rawKey{{"ä", true}, {}}, id: "x"}.encode(7), uint32(7), 2)
 	f.Fuzz(func(t *testing.T, text string, mark uint32, n int) {
 		c, ok := decodeCursor(text, mark, max(0, min(n, 10)))
 		if !ok {

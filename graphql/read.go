@@ -51,24 +51,60 @@ func readRecords(ctx context.Context, c *call) (any, error) {
 	if result != nil && result.err != nil {
 		return nil, result.err
 	}
-	return c.paged(ctx, view, nil, result)
+	h, err := c.times(ctx, view)
+	if err != nil {
+		if h, err = c.withoutTimes(view, err); err != nil {
+			return nil, err
+		}
+	}
+	if l := c.bound.list; h != nil && !h.timeless() && (l.after.isTimeless() || l.before.isTimeless()) {
+		return nil, newError(CodeBadInput, "The cursor is of the time when the history could not be read; begin again without it.")
+	}
+	return c.paged(ctx, view, h, nil, result)
+}
+
+// times is the past that a list is chosen or ordered by; nil where it is by none.
+func (c *call) times(ctx context.Context, view *content.View) (*history, error) {
+	if !c.bound.list.dated {
+		return nil, nil
+	}
+	return c.history(ctx, view)
+}
+
+// withoutTimes stands in for a past that cannot be read, for why. A collection is never
+// null: answered with the error alone it would take all its neighbours away. So its
+// records are chosen and ordered as the fields createdAt and updatedAt are answered
+// meanwhile, as if they had none, and the error is told beside them. A place in the list
+// as it was with its past leads nowhere in this one: then why is all there is to tell.
+func (c *call) withoutTimes(view *content.View, why error) (*history, error) {
+	for _, place := range []*cursor{c.bound.list.after, c.bound.list.before} {
+		if place != nil && !place.timeless {
+			return nil, why
+		}
+	}
+	told := *c.visible(why)
+	told.Message += "; meanwhile this list is told as if no record had createdAt and updatedAt"
+	for _, f := range c.plan.root.fields {
+		if f.bound == c.bound {
+			c.notices = append(c.notices, c.request.at(f, &told))
+		}
+	}
+	return newHistory(timeless{}, view), nil
 }
 
 func readInverse(ctx context.Context, c *call) (any, error) {
 	it, inv := c.item(), c.place.inverse
 	referrers := it.view.Snapshot.Set(inv.Collection).Referrers(inv.At, it.record.ID)
-	return c.paged(ctx, it.view, &referrers, nil)
+	h, err := c.times(ctx, it.view)
+	if err != nil {
+		return nil, err
+	}
+	return c.paged(ctx, it.view, h, &referrers, nil)
 }
 
-func (c *call) paged(ctx context.Context, view *content.View, referrers *[]*content.Record, result *found) (any, error) {
+func (c *call) paged(ctx context.Context, view *content.View, h *history, referrers *[]*content.Record, result *found) (any, error) {
 	run := newSieve(ctx, view)
-	if c.bound.list.dated {
-		h, err := c.history(ctx, view)
-		if err != nil {
-			return nil, err
-		}
-		run.history = h
-	}
+	run.history = h
 	p := c.page(run, c.bound.list, referrers, result)
 	if p == nil {
 		c.stop = run.err

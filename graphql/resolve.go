@@ -61,6 +61,8 @@ type request struct {
 	event *content.Change
 	// historical: what happened was asked for, also where the plan does not tell.
 	historical bool
+	// notices are errors of fields that are answered nevertheless.
+	notices []*Error
 	// faults counts the errors of each field.
 	faults map[string]int
 	run    *sieve

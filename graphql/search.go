@@ -184,9 +184,8 @@ type found struct {
 	err    *Error
 }
 
-// lookUp does the searches of the root fields, each once, and finds the histories that
-// lists are chosen or ordered by, before anything is answered. It returns errors as
-// fetch does.
+// lookUp does the searches of the root fields, each once, before anything is answered. It
+// returns errors as fetch does.
 func (r *request) lookUp(ctx context.Context) []*Error {
 	var errs []*Error
 	lost := false
@@ -210,13 +209,8 @@ func (r *request) lookUp(ctx context.Context) []*Error {
 	return errs
 }
 
-// ready gets what a list is made from; nil where nothing is missing.
+// ready searches for what a list is made from; nil where nothing is missing.
 func (r *request) ready(ctx context.Context, view *content.View, l *listing) *Error {
-	if l.dated {
-		if _, err := r.history(ctx, view); err != nil {
-			return r.visible(err)
-		}
-	}
 	if l.query == nil {
 		return nil
 	}
