@@ -97,6 +97,10 @@ func describeError(err error) (Code, string) {
 	if errors.As(err, &own) {
 		return own.Code, own.Message
 	}
+	var unknown *content.UnknownFieldError
+	if errors.As(err, &unknown) {
+		return CodeBadInput, noField(unknown)
+	}
 	for _, row := range codeTable {
 		if row.sentinel == nil || !errors.Is(err, row.sentinel) {
 			continue
@@ -107,6 +111,15 @@ func describeError(err error) (Code, string) {
 		return row.code, strings.TrimSuffix(err.Error(), ": "+row.sentinel.Error())
 	}
 	return CodeInternal, "internal error"
+}
+
+// noField tells of a place that there never was.
+func noField(e *content.UnknownFieldError) string {
+	near := make([]string, len(e.Near))
+	for i, at := range e.Near {
+		near[i] = string(at)
+	}
+	return fmt.Sprintf("There is no field %q, and never was.%s", shorten(string(e.Field)), didYouMean(string(e.Field), near))
 }
 
 // didYouMean returns " Did you mean ...?" with what is near to name, else "".

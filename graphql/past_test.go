@@ -20,6 +20,8 @@ import (
 type fakeHistories struct {
 	// Unready is the text of an error.
 	Unready string
+	// Unknown are the fields that there never were, with those that are near.
+	Unknown map[content.Pointer][]content.Pointer
 	Commits []content.Commit
 	Changes []content.Change // newest first
 	// Line are the steps, newest first; one without records is what its changes are.
@@ -218,8 +220,20 @@ func (p *fakePast) Changes(ctx context.Context, q content.ChangeQuery) (content.
 		<-ctx.Done()
 		return content.ChangePage{}, fmt.Errorf("read /srv/history.sqlite: %w", ctx.Err())
 	}
+	if q.Field != nil {
+		if err := p.unknown(*q.Field); err != nil {
+			return content.ChangePage{}, err
+		}
+	}
 	list, more, err := cut(p.matching(q), q.Limit, q.After, (*content.Change).Key)
 	return content.ChangePage{Changes: list, More: more}, err
+}
+
+func (p *fakePast) unknown(field content.Pointer) error {
+	if near, ok := p.Unknown[field]; ok {
+		return fmt.Errorf("read /srv/history.sqlite: %w", &content.UnknownFieldError{Field: field, Near: near})
+	}
+	return nil
 }
 
 func (p *fakePast) CountChanges(_ context.Context, q content.ChangeQuery) (int, error) {
@@ -294,6 +308,9 @@ func (p *fakePast) Step(_ context.Context, commit content.Hash) (*content.Step, 
 
 func (p *fakePast) LastChange(_ context.Context, r *content.Record, field content.Pointer) (*content.Change, error) {
 	p.reads["last"]++
+	if err := p.unknown(field); err != nil {
+		return nil, err
+	}
 	for _, c := range p.of(r.Ref) {
 		if c.Kind != content.Formatted && touches(&c, field) {
 			return &c, nil

@@ -261,6 +261,10 @@ func (o *remembered) drafts(ctx context.Context, q content.ChangeQuery) ([]conte
 			}
 			q.Record, q.Limit = &r.Ref, 1
 			page, err := o.past.Changes(ctx, q)
+			var unknown *content.UnknownFieldError
+			if errors.As(err, &unknown) {
+				break // another collection may know it
+			}
 			if err != nil {
 				return nil, err
 			}

@@ -314,6 +314,22 @@ func nearest(typed string, names []string) []string {
 	return out[:min(nearMost, len(out))]
 }
 
+// hinted adds to an error about a field which may have been meant.
+func hinted(err error) error {
+	var unknown *content.UnknownFieldError
+	if !errors.As(err, &unknown) {
+		return err
+	}
+	var places []string
+	for _, at := range unknown.Near {
+		places = append(places, string(at))
+	}
+	if near := nearestOf(string(unknown.Field), places); len(near) > 0 {
+		return &hintError{err, "Did you mean " + strings.Join(near, " or ") + "?"}
+	}
+	return err
+}
+
 const (
 	nearMost    = 3
 	nearLongest = 200

@@ -172,7 +172,7 @@ type ChangeQuery struct {
 	Record     *Ref
 	Collection CollectionName
 	// Field covers what lies below it. In a list it names the item that has this
-	// place in the revision asked at.
+	// place in the revision asked at. One that there never was is an UnknownFieldError.
 	Field *Pointer
 	// Author is a part of a name or address, without regard to case.
 	Author string

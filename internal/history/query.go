@@ -26,6 +26,11 @@ type asked struct {
 
 func (p *Past) ask(ctx context.Context, q content.ChangeQuery) (*asked, error) {
 	a := &asked{ChangeQuery: q, past: p}
+	if q.Field != nil {
+		if err := p.knows(ctx, *q.Field, q.Record, q.Collection); err != nil {
+			return nil, err
+		}
+	}
 	if q.Record != nil {
 		a.changes = p.changesOf(*q.Record)
 		if story, ok := p.storyOf(*q.Record); ok {

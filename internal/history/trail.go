@@ -113,8 +113,13 @@ func (a *asked) uncommitted(ctx context.Context) (*content.Change, error) {
 }
 
 // LastChange returns the change that gave field, or what lies below it, the value it
-// has in r.
+// has in r. The error is a content.UnknownFieldError for a place that there never was.
 func (p *Past) LastChange(ctx context.Context, r *content.Record, field content.Pointer) (*content.Change, error) {
+	if r.Root.At(field) == nil {
+		if err := p.knows(ctx, field, &r.Ref, ""); err != nil {
+			return nil, err
+		}
+	}
 	at := field
 	for t, err := range p.trail(ctx, r) {
 		if err != nil {
