@@ -8,7 +8,7 @@ import (
 
 // Histories gives the past of views. Errors wrap ErrUnavailable of content where the
 // history is not read yet (their text tells the client how far it is) or not there (a
-// shallow clone), ErrInvalid and ErrNotFound for what was asked (ErrNotFound where After
+// shallow clone: CutOffError), ErrInvalid and ErrNotFound for what was asked (ErrNotFound where After
 // names nothing; UnknownFieldError where there never was such a field), or are the
 // context's; the text of any other error is kept from clients. It is used by many
 // goroutines at once, may block, and returns when ctx is done. All that is returned stays

@@ -226,7 +226,7 @@ func (s *Subscription) Next(ctx context.Context, view *content.View, revisions R
 			case ctx.Err() != nil:
 				return
 			case err != nil:
-				e := Event{Body: s.schema.refuse(s.schema.visible(err)).Body, Later: errors.Is(err, content.ErrUnavailable)}
+				e := Event{Body: s.schema.refuse(s.schema.visible(err)).Body, Later: later(err)}
 				s.over = !e.Later
 				e.Last = s.over
 				yield(e)
@@ -237,6 +237,12 @@ func (s *Subscription) Next(ctx context.Context, view *content.View, revisions R
 			s.seen = position{commit: b.to}
 		}
 	}
+}
+
+// later reports whether what cannot be answered now may be by itself.
+func later(err error) bool {
+	var cutOff *content.CutOffError
+	return errors.Is(err, content.ErrUnavailable) && !errors.As(err, &cutOff)
 }
 
 // batch is what came between two commits, newest first.
@@ -314,6 +320,9 @@ func (s *Subscription) brought(ctx context.Context, view *content.View) (b *batc
 	if err := s.settle(ctx, now); err != nil {
 		return nil, err
 	}
+	if err := s.sensible(ctx, now); err != nil {
+		return nil, err
+	}
 	s.begun = true
 	before, err := s.before(ctx, now)
 	if err != nil {
@@ -330,6 +339,17 @@ func (s *Subscription) brought(ctx context.Context, view *content.View) (b *batc
 		b.list, err = s.asked(ctx, now, b.list)
 	}
 	return b, err
+}
+
+// sensible lets the history refuse what is asked before there is anything to send.
+func (s *Subscription) sensible(ctx context.Context, now *history) error {
+	if s.begun || s.watch.query.Field == nil {
+		return nil
+	}
+	q := s.watch.query
+	q.Until = time.Unix(1, 0) // nothing is to be found
+	_, err := now.Changes(ctx, q)
+	return err
 }
 
 // settle decides between the query's own `after` and what the protocol says was seen

@@ -399,6 +399,26 @@ func TestSubscriptionsEnd(t *testing.T) {
 			}
 		}
 	})
+	t.Run("a shallow clone", func(t *testing.T) {
+		w := line(4)
+		w.unready = fmt.Errorf("walk: %w", &content.CutOffError{At: hashOfCommit(2)})
+		who := &follower{t: t, schema: newSchema(t, f.model, Config{Histories: w}), query: `subscription { changes { key } }`}
+		who.open(at(f.view, 3))
+		who.follow(at(f.view, 3), 100)
+		if !strings.Contains(string(who.ended), "git fetch --unshallow") || who.sub.Behind(at(f.view, 3)) {
+			t.Errorf("it waits: %s", who.ended)
+		}
+	})
+	t.Run("a field that never was", func(t *testing.T) {
+		_, h := past(t)
+		h.Unknown = map[content.Pointer][]content.Pointer{"/sumary": {"/summary"}}
+		who := &follower{t: t, schema: newSchema(t, f.model, Config{Histories: h}), query: `subscription { changes(field: "/sumary") { key } }`}
+		who.open(f.view)
+		who.follow(f.view, 100)
+		if !strings.Contains(string(who.ended), `Did you mean \"/summary\"`) {
+			t.Errorf("it waits: %s", who.ended)
+		}
+	})
 	t.Run("a fault", func(t *testing.T) {
 		w := line(4)
 		var told error

@@ -270,3 +270,16 @@ func (c *Change) Key() string {
 
 // Key names an occurrence for good.
 func (o *Occurrence) Key() string { return o.From.Key() + " " + string(o.Field) }
+
+// CutOffError says that the past ends where a clone is shallow: it will not be there
+// however long one waits. It wraps ErrUnavailable.
+type CutOffError struct {
+	// At is the oldest commit that is there.
+	At Hash
+}
+
+func (e *CutOffError) Error() string {
+	return "the history ends at " + string(e.At[:min(len(e.At), 10)]) + ", since the clone is shallow; run 'git fetch --unshallow'"
+}
+
+func (e *CutOffError) Unwrap() error { return ErrUnavailable }

@@ -342,7 +342,8 @@ func TestAShallowCloneSaysWhatToFetch(t *testing.T) {
 	repo := openRepo(t, filepath.Join(dir, "shallow.git"))
 	x := Open(Config{Repo: repo, Model: "schema/model.json"})
 	_, err := x.Past(t.Context(), viewOf(t, repo, "main"))
-	if !errors.Is(err, content.ErrUnavailable) || !strings.Contains(err.Error(), "git fetch --unshallow") {
+	var cutOff *content.CutOffError
+	if !errors.As(err, &cutOff) || !errors.Is(err, content.ErrUnavailable) || !strings.HasSuffix(err.Error(), "run 'git fetch --unshallow'") {
 		t.Errorf("%v", err)
 	}
 }

@@ -43,7 +43,7 @@ func (x *Index) gather(ctx context.Context, st *state, head content.Hash) error 
 			return fmt.Errorf("walk commits: %w", err)
 		}
 		if c.Boundary {
-			return fmt.Errorf("the history ends at %s, since the clone is shallow; run 'git fetch --unshallow': %w", c.Hash.Short(), content.ErrUnavailable)
+			return &content.CutOffError{At: content.Hash(c.Hash)}
 		}
 		fresh[parseOID(content.Hash(c.Hash))] = &c
 		x.progress.found.Store(int64(len(fresh)))
