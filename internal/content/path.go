@@ -133,6 +133,14 @@ func (p PathPattern) Path(id ID) (string, bool) {
 	return strings.Join(segments, "/"), true
 }
 
+// Moved returns where the record at file, which must match the pattern, lies when it is
+// called id: in the same folders.
+func (p PathPattern) Moved(file string, id ID) string {
+	segments := strings.Split(file, "/")
+	segments[p.at] = p.prefix + string(id) + p.suffix
+	return strings.Join(segments, "/")
+}
+
 // Readable reports whether id may be read: a non-empty UTF-8 path segment without
 // control characters.
 func (id ID) Readable() bool {

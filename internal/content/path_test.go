@@ -88,3 +88,13 @@ func TestIDs(t *testing.T) {
 		}
 	}
 }
+
+func TestMovedStaysInItsFolders(t *testing.T) {
+	p, err := ParsePathPattern("a/*/{id}-x.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := p.Moved("a/b/old-x.json", "new"); got != "a/b/new-x.json" {
+		t.Errorf("got %s", got)
+	}
+}
