@@ -51,18 +51,18 @@ func (f formatter) ordered(v *Value, shape *Shape) []*Value {
 		}
 		return kids
 	}
-	placed := map[string]bool{}
-	place := func(name string) {
-		if kid := v.Member(name); kid != nil && !placed[name] {
-			placed[name] = true
-			kids = append(kids, kid)
+	own := members{kids: v.Kids}
+	placed := make([]bool, len(v.Kids))
+	for _, name := range f.names(shape) {
+		if i := own.find(name, 0); i >= 0 && !placed[i] {
+			placed[i] = true
+			kids = append(kids, &v.Kids[i])
 		}
 	}
-	for _, name := range f.names(shape) {
-		place(name)
-	}
 	for i := range v.Kids {
-		place(v.Kids[i].Name)
+		if !placed[i] {
+			kids = append(kids, &v.Kids[i])
+		}
 	}
 	return kids
 }

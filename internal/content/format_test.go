@@ -1,7 +1,11 @@
 package content
 
 import (
+	"slices"
+	"strconv"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -102,4 +106,27 @@ func FuzzFormat(f *testing.F) {
 			t.Fatalf("formatting twice: %s", cmp.Diff(once, twice))
 		}
 	})
+}
+
+// An object of very many members takes no longer than the same text in a list would.
+func TestManyMembersTakeTheirTime(t *testing.T) {
+	var b strings.Builder
+	for i := range 90_000 {
+		b.WriteString(`,"` + strconv.Itoa(i) + `":0`)
+	}
+	c, _ := shapeOf(t, `{"type": "object", "properties": {"5": {}, "7": {}}}`, nil)
+	source := "{" + b.String()[1:] + "}"
+	v, other := parsed(t, source), parsed(t, source[:len(source)-1]+`,"x":1}`)
+	slices.Reverse(other.Kids)
+	start := time.Now()
+	text := Format(v, c.Root, nil)
+	if !strings.HasPrefix(text, "{\n  \"5\": 0,\n  \"7\": 0,\n  \"0\": 0") || v.Equal(other) || !parsed(t, source).Equal(v) {
+		t.Error("not what it should be")
+	}
+	if got := Revise(source, v, other, c.Root, nil); !strings.Contains(got, `"x":1`) {
+		t.Error("not revised")
+	}
+	if took := time.Since(start); took > 10*time.Second {
+		t.Errorf("took %v", took)
+	}
 }

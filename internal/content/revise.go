@@ -1,9 +1,6 @@
 package content
 
-import (
-	"slices"
-	"strings"
-)
+import "strings"
 
 // Revise returns a text of v that differs from source, the text of old, as little as
 // may be. Where source is canonical, so is what is returned (Format); where somebody
@@ -141,24 +138,22 @@ func (r *reviser) paired(old, v *Value, shape *Shape) []pair {
 	if v.Kind == List {
 		return pairedItems(old, v)
 	}
-	pairs := make([]pair, 0, len(v.Kids))
-	was := map[string]bool{}
-	for i := range old.Kids {
-		if kid := v.Member(old.Kids[i].Name); kid != nil {
-			pairs = append(pairs, pair{kid, i})
-			was[kid.Name] = true
+	is, was := members{kids: v.Kids}, members{kids: old.Kids}
+	// New members stand after the one that they follow in canonical order.
+	fresh := map[*Value][]pair{}
+	var last *Value
+	for _, kid := range r.ordered(v, shape) {
+		if was.find(kid.Name, 0) < 0 {
+			fresh[last] = append(fresh[last], pair{kid, -1})
+		} else {
+			last = kid
 		}
 	}
-	before := ""
-	for n, kid := range r.ordered(v, shape) {
-		if !was[kid.Name] {
-			at := 0
-			if n > 0 {
-				at = 1 + slices.IndexFunc(pairs, func(p pair) bool { return p.is.Name == before })
-			}
-			pairs = slices.Insert(pairs, at, pair{kid, -1})
+	pairs := append(make([]pair, 0, len(v.Kids)), fresh[nil]...)
+	for i := range old.Kids {
+		if at := is.find(old.Kids[i].Name, i); at >= 0 {
+			pairs = append(append(pairs, pair{&v.Kids[at], i}), fresh[&v.Kids[at]]...)
 		}
-		before = kid.Name
 	}
 	return pairs
 }

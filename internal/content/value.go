@@ -167,8 +167,9 @@ func (v *Value) Equal(w *Value) bool {
 			}
 		}
 	case Object:
+		others := members{kids: w.Kids}
 		for i := range v.Kids {
-			if !v.Kids[i].Equal(w.Member(v.Kids[i].Name)) {
+			if at := others.find(v.Kids[i].Name, i); at < 0 || !v.Kids[i].Equal(&w.Kids[at]) {
 				return false
 			}
 		}
