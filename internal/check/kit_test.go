@@ -55,6 +55,13 @@ func examineTree(t tree) report {
 	}
 	r.checker, problems = NewChecker(r.model, r.schemas)
 	note(problems)
+	if source, ok := t["owners.json"]; ok {
+		owners, problems := ReadOwners("owners.json", source)
+		note(problems)
+		if owners != nil {
+			note(r.checker.Owners(owners))
+		}
+	}
 	var entries []Entry
 	var files []content.File
 	for name := range t {

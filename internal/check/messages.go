@@ -189,6 +189,22 @@ var messages = map[string]text{
 		"För platsen {place} blir det inget namn kvar i gränssnittet, eftersom den saknar bokstäver a–z. Den lämnas bort ur gränssnittet.",
 		"Nothing is left of a name for the place {place} in the interface, as it has no letters a–z. It is left out of it."},
 
+	// The owners.
+	"owners/invalid": {"Omistajatiedostoa ei voi käyttää: {detail}.", "Ägarfilen kan inte användas: {detail}.", "The owners file cannot be used: {detail}."},
+	"owners/both": {"Anna joko kokoelma (collection) tai tiedostot (files), ei molempia.", "Ange antingen en samling (collection) eller filer (files), inte båda.",
+		"Give either a collection or files, not both."},
+	"owners/files": {"Polku {files} ei kelpaa: sen pitää alkaa säilön juuresta ja pysyä säilössä. Kaikki kansiossa oleva on kansio/**; ** on aina yksin vinoviivojen välissä.",
+		"Sökvägen {files} duger inte: den ska börja i arkivets rot och hålla sig inom arkivet. Allt i en mapp är mapp/**; ** står alltid ensamt mellan snedstreck.",
+		"The path {files} will not do: it must begin at the root of the repository and stay inside it. All that is in a folder is folder/**; ** always stands alone between slashes."},
+	"owners/approvals": {"Hyväksyntöjä ei voi olla {approvals}, kun henkilöitä on {people}.", "Godkännandena kan inte vara {approvals} när personerna är {people}.",
+		"There cannot be {approvals} approvals by {people} people."},
+	"owners/unknown-collection": {"Kokoelmaa {collection} ei ole{hint}", "Samlingen {collection} finns inte{hint}", "There is no collection {collection}{hint}"},
+	"owners/unknown-place": {"Kokoelman {collection} skeemassa ei ole paikkaa {place}{hint}", "Schemat för samlingen {collection} har ingen plats {place}{hint}",
+		"The schema of the collection {collection} has no place {place}{hint}"},
+	"owners/no-effect": {"Kohdalla {number} ei ole vaikutusta: kohta {later} kattaa kaiken sen, ja viimeinen ratkaisee. Siirrä yleisempi ennen tarkempaa.",
+		"Punkt {number} har ingen verkan: punkt {later} täcker allt i den, och den sista avgör. Flytta den allmännare före den noggrannare.",
+		"Entry {number} has no effect: entry {later} covers all of it, and the last one counts. Put the general before the particular."},
+
 	// Schema files.
 	"schema-file/missing":    {"Skeematiedostoa {path} ei ole.", "Schemafilen {path} finns inte.", "There is no schema file {path}."},
 	"schema-file/unreadable": {"Skeematiedostoa {path} ei voitu lukea.", "Schemafilen {path} kunde inte läsas.", "The schema file {path} could not be read."},

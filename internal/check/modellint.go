@@ -100,22 +100,18 @@ type placeLint struct {
 // check reports whether place can be there and can be of one of the kinds; where
 // the schema does not say, it can.
 func (p placeLint) check(at content.Pointer, place content.Pattern, kinds ...string) bool {
-	level := []*jsonschema.Schema{p.schema.root}
-	for i, token := range place.Tokens() {
-		next, names, lacking := below(level, token)
-		if lacking {
-			p.note("model/unknown-place", at, p.placeOf(level), args{
-				"place": quoted(string(place)), "collection": quoted(string(p.collection.Name)), "hint": hintPlace(place, i, names),
-			})
-			return false
-		}
-		level = next
+	level, hint, lacking := find([]*jsonschema.Schema{p.schema.root}, place)
+	if lacking {
+		p.note("model/unknown-place", at, placeOf(level), args{
+			"place": quoted(string(place)), "collection": quoted(string(p.collection.Name)), "hint": hint,
+		})
+		return false
 	}
 	allowed := typesOf(level)
 	if len(kinds) == 0 || len(allowed) == 0 || slices.ContainsFunc(kinds, func(k string) bool { return slices.Contains(allowed, k) }) {
 		return true
 	}
-	p.note("model/place-kind", at, p.placeOf(level), args{
+	p.note("model/place-kind", at, placeOf(level), args{
 		"place": quoted(string(place)), "expected": kindNames(kinds), "actual": kindNames(allowed),
 	})
 	return false
@@ -129,8 +125,21 @@ func kindNames(kinds []string) text {
 	return either(list)
 }
 
+// find returns the schemas of a place below values of level. lacking says that there is
+// no such place; then level are the schemas that know no such name, and hint suggests one.
+func find(level []*jsonschema.Schema, place content.Pattern) (_ []*jsonschema.Schema, hint text, lacking bool) {
+	for i, token := range place.Tokens() {
+		next, names, lacking := below(level, token)
+		if lacking {
+			return level, hintPlace(place, i, names), true
+		}
+		level = next
+	}
+	return level, text{}, false
+}
+
 // placeOf is where the first of the schemas stands.
-func (p placeLint) placeOf(level []*jsonschema.Schema) string {
+func placeOf(level []*jsonschema.Schema) string {
 	if len(level) == 0 {
 		return ""
 	}

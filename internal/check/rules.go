@@ -15,7 +15,7 @@ type Rule struct {
 
 // Rules returns every rule there is, by name. The caller owns the slice.
 func Rules() []Rule {
-	all := slices.Concat(jsonRules(), schemaRules(), recordRules(), modelRules(), schemaFileRules())
+	all := slices.Concat(jsonRules(), schemaRules(), recordRules(), modelRules(), ownersRules(), schemaFileRules())
 	slices.SortFunc(all, func(a, b Rule) int { return cmp.Compare(a.Name, b.Name) })
 	return all
 }
@@ -35,7 +35,8 @@ func jsonRules() []Rule {
 }
 
 // schemaRules are named for the keywords of JSON Schema. They are broken by records,
-// by model files (whose schema is ModelSchema) and by schema files (whose schema is
+// by model files (whose schema is ModelSchema), by owners files (OwnersSchema) and by
+// schema files (whose schema is
 // the meta-schema of their draft).
 func schemaRules() []Rule {
 	return []Rule{
@@ -114,6 +115,18 @@ func modelRules() []Rule {
 		{"model/unknown-place", "a place that the schema does not have"},
 		{"model/place-kind", "a place of another type than the model says"},
 		{"model/name-clash", "a name of GraphQL that two would have, or that nothing is left of"},
+	}
+}
+
+func ownersRules() []Rule {
+	return []Rule{
+		{"owners/invalid", "the owners file cannot be decoded"},
+		{"owners/both", "an entry for a collection and for files at once"},
+		{"owners/files", "a malformed path of files"},
+		{"owners/approvals", "more approvals than there are people"},
+		{"owners/unknown-collection", "an entry for a collection that is not there"},
+		{"owners/unknown-place", "an entry for a place that the schema does not have"},
+		{"owners/no-effect", "an entry that a later one covers"},
 	}
 }
 

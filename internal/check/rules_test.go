@@ -65,7 +65,7 @@ func TestEveryRuleHasAMessage(t *testing.T) {
 
 // The names of rules in the code are those of the table.
 func TestTheCodeKnowsNoOtherRules(t *testing.T) {
-	name := regexp.MustCompile(`^(json|schema|record|id|entry|reference|unique|file|model|schema-file|lint)/[a-zA-Z-]+(:[a-z-]+)?$`)
+	name := regexp.MustCompile(`^(json|schema|record|id|entry|reference|unique|file|model|owners|schema-file|lint)/[a-zA-Z-]+(:[a-z-]+)?$`)
 	entries, err := os.ReadDir(".")
 	if err != nil {
 		t.Fatal(err)
@@ -97,7 +97,7 @@ func TestEveryRuleIsBrokenSomewhere(t *testing.T) {
 		"json/utf-8": "TestSyntax", "json/duplicate-key": "TestSyntax", "json/trailing-data": "TestSyntax", "json/number": "TestSyntax",
 		"entry/symlink": "TestEntries", "entry/submodule": "TestEntries", "entry/other": "TestEntries", "id/unreadable": "TestEntries",
 		"entry/misplaced": "TestWhatIsToldBesideRecords", "repository/held-back": "TestWhatIsToldBesideRecords",
-		"model/missing": "TestHelpers", "model/invalid": "TestUndecodedModels",
+		"model/missing": "TestHelpers", "model/invalid": "TestUndecodedModels", "owners/invalid": "TestUndecodedOwners",
 		"record/too-slow": "TestHostileSchemas", "record/failed": "TestAPanicOfTheLibraryIsAProblem", "record/endless": "TestEndlessJudging",
 		"schema-file/pattern-size": "TestHostileSchemas", "schema-file/too-complex": "TestHostileSchemas",
 		"schema-file/unreadable": "TestReadErrors", "schema-file/invalid": "TestRefusedSchemas", "schema/prefixItems": "TestForbiddenItems",
