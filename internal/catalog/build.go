@@ -132,7 +132,7 @@ func (b *builder) served(ctx context.Context, h head, t tree, previous *content.
 func problemsKey(problems []content.Problem) string {
 	return digest(func(w io.Writer) {
 		for _, p := range problems {
-			fmt.Fprintln(w, p.Path, p.Line, p.Column, p.Rule)
+			fmt.Fprintln(w, p.Path, p.Line, p.Column, p.Rule, p.Message("en"))
 		}
 	})
 }

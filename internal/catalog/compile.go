@@ -23,8 +23,8 @@ import (
 type compiled struct {
 	checker *check.Checker
 	schemas map[content.CollectionName]*check.Schema
-	// problems of the model and schema files as they are now; stale says that an
-	// older version of one of them is in use.
+	// problems of the model, schema and owners files as they are now; stale says that an
+	// older model or schema is in use.
 	problems []content.Problem
 	stale    bool
 	// wanted counts the collections, each of which should have a schema.
@@ -134,7 +134,7 @@ func (c *compiler) served(ctx context.Context, tree tree, from gitrepo.Hash) (*c
 	}
 	switch {
 	case out != nil:
-		return out, c.finish(source, out)
+		return out, c.finish(ctx, tree, source, out)
 	case missing:
 		return nil, fmt.Errorf("there is no %s; name a model with --model, or make one: 'koonti init DIR' shows in a new folder what it looks like: %w", DefaultModel, content.ErrNotFound)
 	}
@@ -199,11 +199,12 @@ func (c *compiler) at(ctx context.Context, tree tree, served *compiled) (*compil
 			out.schemas[collection.Name] = served.schemas[collection.Name]
 		}
 	}
-	return out, c.finish(source, out)
+	return out, c.finish(ctx, tree, source, out)
 }
 
-// finish makes the checker, or finds the one made of the same model and schemas.
-func (c *compiler) finish(source string, out *compiled) error {
+// finish makes the checker, or finds the one made of the same model and schemas, and
+// holds the owners of tree against it.
+func (c *compiler) finish(ctx context.Context, tree tree, source string, out *compiled) error {
 	hash := sha256.New()
 	fmt.Fprintf(hash, "%d %s", len(source), source)
 	for _, name := range slices.Sorted(maps.Keys(out.schemas)) {
@@ -225,8 +226,9 @@ func (c *compiler) finish(source string, out *compiled) error {
 	}
 	out.checker = version.checker
 	out.setKeys()
-	out.problems = append(out.problems, version.problems...)
-	return nil
+	_, owners, err := readOwners(ctx, tree, out.checker)
+	out.problems = append(append(out.problems, version.problems...), owners...)
+	return err
 }
 
 func (c *compiler) path() string {

@@ -146,14 +146,25 @@ func (r ready) Search(ctx context.Context, view *content.View, q graphql.SearchQ
 }
 
 func (a *app) modelSchema() *cobra.Command {
-	return &cobra.Command{
+	owners := false
+	c := &cobra.Command{
 		Use:   "model-schema",
-		Short: "Print the JSON Schema of model files",
-		Long:  "Prints the JSON Schema that a model file must satisfy. An editor that is given it helps with writing one.",
-		Args:  noArgs,
+		Short: "Print the JSON Schema of model files, or of owners files",
+		Long: `Prints the JSON Schema that a model file must satisfy, or with --owners that of
+` + catalog.OwnersFile + `, which says who must approve what. An editor that is given it
+helps with writing one.`,
+		Example: `  koonti model-schema > model.schema.json
+  koonti model-schema --owners > owners.schema.json`,
+		Args: noArgs,
 		RunE: func(*cobra.Command, []string) error {
-			_, err := a.Out.Write(check.ModelSchema())
+			schema := check.ModelSchema()
+			if owners {
+				schema = check.OwnersSchema()
+			}
+			_, err := a.Out.Write(schema)
 			return err
 		},
 	}
+	c.Flags().BoolVar(&owners, "owners", false, "the schema of owners files instead")
+	return c
 }
