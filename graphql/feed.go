@@ -127,7 +127,7 @@ func (b *builder) pastRoots() []*fieldDef {
 			name: "diff", typ: of(b.diffFeed()), place: place{kind: rootDiff},
 			args: []*inputDef{
 				{name: "from", typ: nonNull(rev), description: "The revision before."},
-				{name: "to", typ: rev, description: "The revision after; what is served unless said."},
+				{name: "to", typ: rev, description: "The revision after; unless said what is served, with what is not committed yet."},
 				collection, b.inheritedArg(), b.firstArg(), b.afterArg(),
 			},
 			description: "How the records of one revision differ from those of another. Null where it cannot be told now.",
@@ -438,7 +438,11 @@ func readDiff(ctx context.Context, c *call) (any, error) {
 		return nil, err
 	}
 	list, err := c.diffs.get([2]*content.View{from.view, h.view}, func() ([]content.Change, error) {
-		return c.config.Histories.Diff(ctx, from.view, h.view)
+		committed, err := c.committed(ctx, h.view)
+		if err != nil {
+			return nil, err
+		}
+		return c.config.Histories.Diff(ctx, from.view, h.view, committed)
 	})
 	if err != nil {
 		return nil, err
@@ -457,6 +461,20 @@ func readDiff(ctx context.Context, c *call) (any, error) {
 	page := newFeedPage(f, list[start:], false, key, told{h, f.lang}.change)
 	page.count = func(context.Context) (int, error) { return total, nil }
 	return page, nil
+}
+
+// committed is the view of the commit that a work tree is of; nil for a view of a commit.
+func (r *request) committed(ctx context.Context, view *content.View) (*content.View, error) {
+	if !view.WorkTree {
+		return nil, nil
+	}
+	if view.Commit == "" {
+		return &content.View{Snapshot: content.NewSnapshot(nil, nil, nil), Model: view.Model}, nil
+	}
+	if err := r.revision(ctx, string(view.Commit)); err != nil {
+		return nil, err
+	}
+	return r.views[string(view.Commit)].view, nil
 }
 
 // historyAt is the past of the view that a root field reads.

@@ -17,8 +17,10 @@ type Histories interface {
 	// Past returns what led to a view.
 	Past(ctx context.Context, view *content.View) (Past, error)
 	// Diff returns how the records of one revision differ from those of another, by
-	// collection and id; RENAMED where the history of to tells.
-	Diff(ctx context.Context, from, to *content.View) ([]content.Change, error)
+	// collection and id; RENAMED where the history of to tells. Where to is of a work
+	// tree, committed is the view of its commit, and what is not committed counts; else
+	// it is nil.
+	Diff(ctx context.Context, from, to, committed *content.View) ([]content.Change, error)
 	// Rewrites lists when the served branch was moved by force, newest first.
 	Rewrites(ctx context.Context) ([]content.Rewrite, error)
 }

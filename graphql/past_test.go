@@ -97,7 +97,7 @@ func (h *fakeHistories) Past(ctx context.Context, view *content.View) (Past, err
 	return p, ctx.Err()
 }
 
-func (h *fakeHistories) Diff(_ context.Context, from, to *content.View) ([]content.Change, error) {
+func (h *fakeHistories) Diff(_ context.Context, from, to, _ *content.View) ([]content.Change, error) {
 	h.reads["diff"]++
 	var out []content.Change
 	for _, c := range to.Model.Collections {

@@ -125,6 +125,8 @@ func (b *builder) served(ctx context.Context, h head, t tree, previous *content.
 	}
 	view := m.view(before, replaced)
 	view.Model, view.Ref = compiled.model(), h.ref
+	_, committed := t.(*commitTree)
+	view.WorkTree = !committed
 	b.made = made
 	return view, nil
 }

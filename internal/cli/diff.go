@@ -168,99 +168,27 @@ type difference struct {
 // compare tells how the records of newer differ from those of o, what is not committed
 // among them.
 func (o *remembered) compare(ctx context.Context, newer *remembered) (*difference, error) {
-	changes, err := o.index.Diff(ctx, o.view, newer.view)
+	committed, err := newer.committed(ctx)
 	if err != nil {
 		return nil, err
 	}
-	d := &difference{o, newer, changes}
-	if err := d.addUncommitted(ctx); err != nil {
+	changes, err := o.index.Diff(ctx, o.view, newer.view, committed)
+	if err != nil {
 		return nil, err
 	}
-	order := map[content.CollectionName]int{}
-	for i, c := range newer.view.Model.Collections {
-		order[c.Name] = i - len(newer.view.Model.Collections)
-	}
-	slices.SortStableFunc(d.changes, func(a, b content.Change) int {
-		return cmp.Or(cmp.Compare(order[a.Collection], order[b.Collection]), cmp.Compare(a.Collection, b.Collection), cmp.Compare(a.ID, b.ID))
-	})
-	return d, nil
+	return &difference{o, newer, changes}, nil
 }
 
-// addUncommitted brings in what the work tree has and its commit has not.
-func (d *difference) addUncommitted(ctx context.Context) error {
-	view := d.newer.view
-	if view != d.newer.cat.Current() {
-		return nil
+// committed is what the commit of a work tree holds; nil where the view is that of a
+// commit.
+func (o *remembered) committed(ctx context.Context) (*content.View, error) {
+	if !o.view.WorkTree {
+		return nil, nil
 	}
-	head := &content.View{Snapshot: content.NewSnapshot(nil, nil, nil), Model: view.Model}
-	if view.Commit != "" {
-		var err error
-		if head, err = d.newer.cat.At(ctx, string(view.Commit)); err != nil {
-			return err
-		}
+	if o.view.Commit == "" {
+		return &content.View{Snapshot: content.NewSnapshot(nil, nil, nil), Model: o.view.Model}, nil
 	}
-	for _, c := range view.Model.Collections {
-		for r := range view.Snapshot.Set(c.Name).All() {
-			if r.Uncommitted {
-				if err := d.put(ctx, r.Ref, r.Path, r); err != nil {
-					return err
-				}
-			}
-		}
-		for r := range head.Snapshot.Set(c.Name).All() {
-			if view.Snapshot.Record(r.Ref) == nil {
-				if err := d.put(ctx, r.Ref, r.Path, nil); err != nil {
-					return err
-				}
-			}
-		}
-	}
-	return nil
-}
-
-// put makes now what the newer side has of a record; nil is nothing.
-func (d *difference) put(ctx context.Context, ref content.Ref, path string, now *content.Record) error {
-	c := content.Change{Ref: ref, Path: path}
-	if i := slices.IndexFunc(d.changes, func(c content.Change) bool { return c.Ref == ref }); i >= 0 {
-		c.Was, c.Before = d.changes[i].Was, d.changes[i].Before
-		d.changes = slices.Delete(d.changes, i, i+1)
-	} else if was := d.older.view.Snapshot.Record(ref); was != nil {
-		c.Before = was.Blob
-	}
-	before, err := d.newer.past.Document(ctx, c.Before)
-	if err != nil {
-		return err
-	}
-	var root, after *content.Value
-	if before != nil {
-		root = before.Root
-	}
-	if now != nil {
-		c.After, after = now.Blob, now.Root
-	}
-	if c.Before == c.After && c.Was == nil {
-		return nil
-	}
-	if now == nil && c.Was != nil {
-		c.Ref, c.Path, c.Was = c.Was.Ref, c.Was.Path, nil // renamed, and then deleted
-	}
-	for _, f := range differences(content.NewDiffer(d.newer.view.Model.Collection(ref.Collection)), root, after) {
-		c.Fields = append(c.Fields, f.Pointer)
-	}
-	switch {
-	case c.Was != nil:
-		c.Kind = content.Renamed
-	case c.Before == "":
-		c.Kind = content.Created
-	case c.After == "":
-		c.Kind = content.Deleted
-	case len(c.Fields) == 0 && before != nil:
-		c.Kind = content.Formatted
-	default:
-		c.Kind = content.Updated
-	}
-	d.changes = append(d.changes, c)
-	return nil
+	return o.cat.At(ctx, string(o.view.Commit))
 }
 
 // diffLine is how a record differs, as programs get it.

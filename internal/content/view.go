@@ -14,6 +14,8 @@ type View struct {
 	// Commit is the commit read, "" where the branch has none yet. In a work tree
 	// it is the one checked out, and records may be uncommitted.
 	Commit Hash
+	// WorkTree: the records are those of a work tree, not of Commit alone.
+	WorkTree bool
 	// Ref is the full name of the ref served, "" for a commit asked for by itself.
 	Ref string
 	// CommittedAt is the committer time of Commit; zero where there is none.
