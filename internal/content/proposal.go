@@ -153,7 +153,8 @@ type Check struct {
 	Problems, Known []Problem
 	// API is what changes in the GraphQL API, of a CheckAPI.
 	API []APIChange
-	// Missing says who has to approve yet, of a CheckOwners.
+	// Owned says who must approve what, Missing who has not yet, of a CheckOwners.
+	Owned   []Ownership
 	Missing []string
 }
 

@@ -1,0 +1,223 @@
+package proposal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/koonti/koonti/internal/content"
+	"github.com/koonti/koonti/internal/gitrepo"
+)
+
+// attempts is how often a merge is made anew because the target moved meanwhile.
+const attempts = 20
+
+// Merge brings a proposal to readers: merged field by field, checked as a whole, and put
+// in place only if neither the proposal nor the target is another by then; if the target
+// is, all is done again. head is what by looked at. What is refused has changed nothing.
+func (s *Service) Merge(ctx context.Context, by content.Actor, number int, head content.Hash, resolutions []content.Resolution) (*content.Proposal, error) {
+	if err := may(by, content.RoleMaintainer, "merge"); err != nil {
+		return nil, err
+	}
+	s.merging.Lock()
+	defer s.merging.Unlock()
+	for range attempts {
+		p, err := s.mergeOnce(ctx, by, number, head, resolutions)
+		if !s.lostRace(ctx, number, head, err) {
+			return s.merged(ctx, p, err)
+		}
+	}
+	return nil, &content.Refusal{Reason: content.RefusedOutdated, Message: "the branch moves all the time; try again in a moment"}
+}
+
+// lostRace reports whether err says that the target moved, and not the proposal.
+func (s *Service) lostRace(ctx context.Context, number int, head content.Hash, err error) bool {
+	var refusal *content.Refusal
+	if !errors.As(err, &refusal) || refusal.Reason != content.RefusedOutdated || ctx.Err() != nil {
+		return false
+	}
+	p, err := s.forge.Proposal(ctx, number)
+	return err == nil && p.State == content.ProposalOpen && p.Head == head
+}
+
+// merged lets what was merged be served before the merge is answered.
+func (s *Service) merged(ctx context.Context, p *content.Proposal, err error) (*content.Proposal, error) {
+	if err == nil && s.cfg.Moved != nil {
+		s.cfg.Moved(ctx)
+	}
+	return s.done(p, err)
+}
+
+func (s *Service) mergeOnce(ctx context.Context, by content.Actor, number int, head content.Hash, resolutions []content.Resolution) (*content.Proposal, error) {
+	p, err := s.open(ctx, number)
+	if err != nil {
+		return nil, err
+	}
+	if err := upToDate(p, head); err != nil {
+		return nil, err
+	}
+	tip, err := s.repo.Ref(ctx, p.Target)
+	if err != nil {
+		return nil, fmt.Errorf("find the target: %w", err)
+	}
+	key := reportKey{p.Head, content.Hash(tip)}
+	e, err := s.examine(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.mayMerge(ctx, p, e); err != nil {
+		return nil, err
+	}
+	tree, joined, err := s.decided(ctx, key, e, resolutions)
+	if err != nil {
+		return nil, err
+	}
+	return s.bring(ctx, by, p, key, tree, joined)
+}
+
+// mayMerge refuses what somebody has to approve first, or asked to change.
+func (s *Service) mayMerge(ctx context.Context, p *content.Proposal, e *examined) error {
+	if len(e.own) > 0 {
+		return invalid(e.own, "the proposal brings %s; mend it first", count(len(e.own), "problem"))
+	}
+	for _, r := range p.Reviews {
+		if r.Verdict == content.VerdictChangesRequested && !r.Stale {
+			return &content.Refusal{Reason: content.RefusedApproval, Message: r.Person.Name + " asked for changes; amend the proposal, or let them review it again", Missing: []string{r.Person.Name}}
+		}
+	}
+	if err := refuseUnapproved(p, e.required); err != nil || !s.cfg.FourEyes {
+		return err
+	}
+	authors, err := s.authors(ctx, p)
+	if err != nil {
+		return err
+	}
+	for _, person := range approvers(p) {
+		if !isAmong(person, authors) {
+			return nil
+		}
+	}
+	return &content.Refusal{Reason: content.RefusedApproval, Message: "somebody else than its authors has to approve it as it is now"}
+}
+
+func isAmong(p content.Person, of []content.Person) bool {
+	for _, other := range of {
+		if same(content.Actor{Person: p, ID: p.Name}, other) {
+			return true
+		}
+	}
+	return false
+}
+
+// decided returns the tree that the merge comes to with the resolutions given.
+func (s *Service) decided(ctx context.Context, key reportKey, e *examined, resolutions []content.Resolution) (gitrepo.Hash, bool, error) {
+	tree, m, together := e.tree, e.merged, e.together
+	if len(m.conflicts) > 0 || len(resolutions) > 0 {
+		var err error
+		if tree, m, together, err = s.resolved(ctx, key, resolutions); err != nil {
+			return "", false, err
+		}
+	}
+	if len(together) > 0 {
+		return "", false, invalid(together, "the proposal and the branch are each right, but together the content would have %s; rebase the proposal and mend it", count(len(together), "problem"))
+	}
+	return tree, m.both, nil
+}
+
+func (s *Service) resolved(ctx context.Context, key reportKey, list []content.Resolution) (gitrepo.Hash, *joined, []content.Problem, error) {
+	resolutions, err := resolve(list)
+	if err != nil {
+		return "", nil, nil, err
+	}
+	bases, err := s.repo.MergeBases(ctx, gitrepo.Hash(key.target), gitrepo.Hash(key.head))
+	if err != nil {
+		return "", nil, nil, err
+	}
+	m, err := s.join(ctx, key, bases, resolutions)
+	if err != nil {
+		return "", nil, nil, err
+	}
+	if n := len(m.conflicts); n > 0 {
+		return "", nil, nil, &content.Refusal{Reason: content.RefusedConflict, Message: fmt.Sprintf("both sides changed %s; choose a side or write the value of each", count(n, "place")), Conflicts: m.conflicts}
+	}
+	tree, err := s.mergedTree(ctx, key.target, m)
+	if err != nil {
+		return "", nil, nil, err
+	}
+	commit, err := s.mergeCommit(ctx, nobody, key, tree, "candidate\n")
+	if err != nil {
+		return "", nil, nil, err
+	}
+	together, err := s.onlyTogether(ctx, key, commit)
+	return tree, m, together, err
+}
+
+// bring makes the merge commit and has the forge put it in place.
+func (s *Service) bring(ctx context.Context, by content.Actor, p *content.Proposal, key reportKey, tree gitrepo.Hash, joined bool) (*content.Proposal, error) {
+	m := Merging{Head: key.head, Target: key.target, Joined: joined, Subject: fmt.Sprintf("Merge proposal #%d: %s", p.Number, p.Title)}
+	m.Body = mergeBody(p)
+	var err error
+	if m.Commit, err = s.mergeCommit(ctx, by.Person, key, tree, paragraphs(m.Subject, m.Body)); err != nil {
+		return nil, err
+	}
+	return s.forge.Merge(ctx, by, p.Number, m)
+}
+
+// mergeBody is the description, and the trailers that the history reads: who approved the
+// head that is merged, and which proposal it was.
+func mergeBody(p *content.Proposal) string {
+	var trailers strings.Builder
+	for _, person := range approvers(p) {
+		fmt.Fprintf(&trailers, "Approved-by: %s\n", trailerPerson(person))
+	}
+	fmt.Fprintf(&trailers, "Proposal: %d", p.Number)
+	return strings.TrimSpace(strings.TrimSpace(p.Description) + "\n\n" + trailers.String())
+}
+
+// trailerPerson writes someone as git-interpret-trailers(1) has people.
+func trailerPerson(p content.Person) string {
+	clean := strings.NewReplacer("\n", " ", "\r", " ", "<", "", ">", "")
+	if p.Email == "" {
+		return clean.Replace(p.Name)
+	}
+	return fmt.Sprintf("%s <%s>", clean.Replace(p.Name), clean.Replace(p.Email))
+}
+
+// Rebase brings the newest of the target into a proposal, so that it can be checked and
+// reviewed with it: a commit that joins both, with the conflicts settled by resolutions.
+func (s *Service) Rebase(ctx context.Context, by content.Actor, number int, head content.Hash, resolutions []content.Resolution) (*content.Proposal, error) {
+	p, err := s.open(ctx, number)
+	if err != nil {
+		return nil, err
+	}
+	if err := mayTouch(by, p, "rebase a proposal"); err != nil {
+		return nil, err
+	}
+	if err := upToDate(p, head); err != nil {
+		return nil, err
+	}
+	tip, err := s.repo.Ref(ctx, p.Target)
+	if err != nil {
+		return nil, fmt.Errorf("find the target: %w", err)
+	}
+	if has, err := s.repo.IsAncestor(ctx, tip, gitrepo.Hash(p.Head)); err != nil || has {
+		if has {
+			err = &content.Refusal{Reason: content.RefusedEmpty, Message: "the proposal has the newest of the branch already"}
+		}
+		return nil, err
+	}
+	key := reportKey{p.Head, content.Hash(tip)}
+	tree, _, _, err := s.resolved(ctx, key, resolutions)
+	if err != nil {
+		return nil, err
+	}
+	commit, err := s.repo.WriteCommit(ctx, gitrepo.NewCommit{
+		Tree: tree, Parents: []gitrepo.Hash{gitrepo.Hash(p.Head), tip}, Author: s.signature(by.Person), Committer: s.signature(by.Person),
+		Message: fmt.Sprintf("Merge branch '%s' into proposal %d\n", strings.TrimPrefix(p.Target, "refs/heads/"), number),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("write the commit: %w", err)
+	}
+	return s.done(s.forge.Edit(ctx, by, number, Edition{Was: p.Head, Head: content.Hash(commit), Base: content.Hash(tip)}))
+}

@@ -1,0 +1,345 @@
+package proposal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/koonti/koonti/internal/content"
+	"github.com/koonti/koonti/internal/gitrepo"
+)
+
+// reportKey names what is found out about the content of a proposal by all that it
+// depends on.
+type reportKey struct{ head, target content.Hash }
+
+// examined is what was found out about one head against one target. It is immutable.
+type examined struct {
+	base content.Hash
+	// own are the problems that the proposal brings, known those that its base has too.
+	own, known []content.Problem
+	api        []content.APIChange
+	apiError   string
+	// merged is what it would be merged to; its conflicts keep the rest from being known.
+	merged *joined
+	// tree is the merged one, together the problems that neither side has by itself.
+	tree     gitrepo.Hash
+	together []content.Problem
+	// required says who must approve, by the owners of the target.
+	required []content.Ownership
+}
+
+// Proposal returns one proposal. Its Base is the commit of the target that it differs
+// from, whatever it was opened on.
+func (s *Service) Proposal(ctx context.Context, number int) (*content.Proposal, error) {
+	p, err := s.forge.Proposal(ctx, number)
+	if err != nil {
+		return nil, err
+	}
+	return s.based(ctx, p)
+}
+
+// based gives a proposal the commit of the target that it is to be compared with: the
+// newest that both have, before the merge where it is merged.
+func (s *Service) based(ctx context.Context, p *content.Proposal) (*content.Proposal, error) {
+	if p.State == content.ProposalClosed {
+		return p, nil
+	}
+	var tip gitrepo.Hash
+	var err error
+	if p.State == content.ProposalMerged {
+		tip, err = s.beforeMerge(ctx, p)
+	} else {
+		tip, err = s.repo.Ref(ctx, p.Target)
+	}
+	if err != nil || tip == "" {
+		return p, ignoreMissing(err)
+	}
+	bases, err := s.repo.MergeBases(ctx, tip, gitrepo.Hash(p.Head))
+	if err != nil || len(bases) == 0 || content.Hash(bases[0]) == p.Base || content.Hash(bases[0]) == p.Head {
+		return p, ignoreMissing(err)
+	}
+	other := *p
+	other.Base = content.Hash(bases[0])
+	return &other, nil
+}
+
+// ignoreMissing: where the target or a merge is gone, what the forge says of the base has
+// to do.
+func ignoreMissing(err error) error {
+	if errors.Is(err, gitrepo.ErrNotFound) {
+		return nil
+	}
+	return err
+}
+
+func (s *Service) beforeMerge(ctx context.Context, p *content.Proposal) (gitrepo.Hash, error) {
+	if p.MergedAs == "" {
+		return "", nil
+	}
+	c, err := s.repo.Commit(ctx, gitrepo.Hash(p.MergedAs))
+	if err != nil || len(c.Parents) < 2 { // a fast-forward says nothing of what was before
+		return "", err
+	}
+	return c.Parents[0], nil
+}
+
+// Proposals lists proposals, the newest first.
+func (s *Service) Proposals(ctx context.Context, q content.ProposalQuery) (content.ProposalPage, error) {
+	var page content.ProposalPage
+	list, err := s.forge.List(ctx)
+	if err != nil {
+		return page, err
+	}
+	for _, p := range list {
+		match, err := s.matches(ctx, p, q)
+		if err != nil {
+			return page, err
+		}
+		if !match {
+			continue
+		}
+		page.Total++
+		if q.After != 0 && p.Number >= q.After {
+			continue
+		}
+		if q.Limit > 0 && len(page.Proposals) == q.Limit {
+			page.More = true
+			continue
+		}
+		if p, err = s.based(ctx, p); err != nil {
+			return page, err
+		}
+		page.Proposals = append(page.Proposals, p)
+	}
+	return page, nil
+}
+
+func (s *Service) matches(ctx context.Context, p *content.Proposal, q content.ProposalQuery) (bool, error) {
+	author := strings.ToLower(q.Author)
+	switch {
+	case q.State != "" && p.State != q.State:
+		return false, nil
+	case author != "" && !strings.Contains(strings.ToLower(p.Author.Name), author) && !strings.Contains(strings.ToLower(p.Author.Email), author):
+		return false, nil
+	case q.Record == nil:
+		return true, nil
+	}
+	p, err := s.based(ctx, p)
+	if err != nil {
+		return false, err
+	}
+	refs, err := s.Records(ctx, p)
+	return slices.Contains(refs, *q.Record), err
+}
+
+// Records returns which records a proposal changes, in the order of their paths. The
+// caller must not change the slice.
+func (s *Service) Records(ctx context.Context, p *content.Proposal) ([]content.Ref, error) {
+	key := [2]content.Hash{p.Base, p.Head}
+	if refs, ok := s.touched.Get(key); ok {
+		return refs, nil
+	}
+	view, err := s.cfg.Content.Own(ctx, p.Base)
+	if err != nil {
+		return nil, err
+	}
+	files, err := s.differences(ctx, p.Base, p.Head)
+	if err != nil {
+		return nil, err
+	}
+	var refs []content.Ref
+	for _, f := range files {
+		if collection, id := view.Model.Match(f.Path); collection != nil {
+			refs = append(refs, content.Ref{Collection: collection.Name, ID: id})
+		}
+	}
+	s.touched.Add(key, refs)
+	return refs, nil
+}
+
+func (s *Service) differences(ctx context.Context, from, to content.Hash) ([]gitrepo.Difference, error) {
+	trees, err := s.trees(ctx, from, to)
+	if err != nil {
+		return nil, err
+	}
+	all := func(string) bool { return true }
+	return s.repo.Compare(ctx, trees[1], trees[:1], all, all)
+}
+
+func (s *Service) trees(ctx context.Context, commits ...content.Hash) ([]gitrepo.Hash, error) {
+	var trees []gitrepo.Hash
+	for _, h := range commits {
+		c, err := s.repo.Commit(ctx, gitrepo.Hash(h))
+		if err != nil {
+			return nil, fmt.Errorf("read commit %s: %w", h, err)
+		}
+		trees = append(trees, c.Tree)
+	}
+	return trees, nil
+}
+
+// Report returns what is to be said of a proposal against its target as it is now. It is
+// remembered by what it depends on, and may take as long as reading and checking a commit.
+func (s *Service) Report(ctx context.Context, p *content.Proposal) (*content.ProposalReport, error) {
+	tip, err := s.repo.Ref(ctx, p.Target)
+	if err != nil {
+		return nil, fmt.Errorf("find the target: %w", err)
+	}
+	key := reportKey{p.Head, content.Hash(tip)}
+	e, err := s.examine(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	report := &content.ProposalReport{Head: key.head, Target: key.target, Base: e.base, Conflicts: e.merged.conflicts}
+	report.Checks = []content.Check{e.contentCheck(), e.mergeCheck(), ownersCheck(p, e.required)}
+	if s.cfg.API != nil {
+		report.Checks = slices.Insert(report.Checks, 1, e.apiCheck())
+	}
+	report.Mergeable = p.State == content.ProposalOpen
+	for _, c := range report.Checks {
+		if c.Status == content.CheckFailed || c.Name == content.CheckOwners && c.Status == content.CheckPending {
+			report.Mergeable = false
+		}
+	}
+	return report, nil
+}
+
+// examine finds out what depends on head and target alone, once.
+func (s *Service) examine(ctx context.Context, key reportKey) (*examined, error) {
+	if e, ok := s.reports.Get(key); ok {
+		return e, nil
+	}
+	e, err := s.look(ctx, key)
+	if err != nil {
+		return nil, fmt.Errorf("look at %s for %s: %w", key.head, key.target, err)
+	}
+	s.reports.Add(key, e)
+	return e, nil
+}
+
+func (s *Service) look(ctx context.Context, key reportKey) (*examined, error) {
+	bases, err := s.repo.MergeBases(ctx, gitrepo.Hash(key.target), gitrepo.Hash(key.head))
+	if err != nil {
+		return nil, err
+	}
+	if len(bases) == 0 {
+		return nil, &content.Refusal{Reason: content.RefusedState, Message: "the proposal and the branch have no commit in common; propose on a branch of this repository"}
+	}
+	e := &examined{base: content.Hash(bases[0])}
+	base, err := s.cfg.Content.Own(ctx, e.base)
+	if err != nil {
+		return nil, err
+	}
+	if e.own, e.known, err = s.news(ctx, base, key.head); err != nil {
+		return nil, err
+	}
+	if err := s.compareAPI(ctx, e, base, key.head); err != nil {
+		return nil, err
+	}
+	if e.merged, err = s.join(ctx, key, bases, nil); err != nil {
+		return nil, err
+	}
+	if len(e.merged.conflicts) == 0 {
+		if err := s.together(ctx, e, key); err != nil {
+			return nil, err
+		}
+	}
+	e.required, err = s.required(ctx, key, e.base)
+	return e, err
+}
+
+func (s *Service) compareAPI(ctx context.Context, e *examined, base *content.View, head content.Hash) error {
+	view, err := s.cfg.Content.Own(ctx, head)
+	if err != nil || s.cfg.API == nil || view.Model.Key == base.Model.Key {
+		return err
+	}
+	if e.api, err = s.cfg.API(base.Model, view.Model); err != nil {
+		e.apiError = err.Error() // a model that gives no API is a finding
+	}
+	return nil
+}
+
+// join merges head into target, as far as that can be done.
+func (s *Service) join(ctx context.Context, key reportKey, bases []gitrepo.Hash, resolutions map[place]content.Resolution) (*joined, error) {
+	view, err := s.cfg.Content.Own(ctx, key.target)
+	if err != nil {
+		return nil, err
+	}
+	var commits []content.Hash
+	for _, b := range bases {
+		commits = append(commits, content.Hash(b))
+	}
+	trees, err := s.trees(ctx, append(commits, key.target, key.head)...)
+	if err != nil {
+		return nil, err
+	}
+	j := &joining{repo: s.repo, model: view.Model, resolutions: resolutions, used: map[place]bool{}}
+	n := len(bases)
+	return j.merge(ctx, trees[:n], trees[n], trees[n+1])
+}
+
+// together checks what the merge comes to as a whole: two sides that are each right may
+// be wrong together.
+func (s *Service) together(ctx context.Context, e *examined, key reportKey) error {
+	var err error
+	if e.tree, err = s.mergedTree(ctx, key.target, e.merged); err != nil {
+		return err
+	}
+	commit, err := s.mergeCommit(ctx, nobody, key, e.tree, "candidate\n")
+	if err != nil {
+		return err
+	}
+	e.together, err = s.onlyTogether(ctx, key, commit)
+	return err
+}
+
+// nobody is the author of commits that are looked at and thrown away.
+var nobody = content.Person{Name: "Koonti", Email: "koonti@localhost"}
+
+// onlyTogether are the problems of a merge that neither its target nor its proposal has.
+func (s *Service) onlyTogether(ctx context.Context, key reportKey, commit content.Hash) ([]content.Problem, error) {
+	target, err := s.cfg.Content.Own(ctx, key.target)
+	if err != nil {
+		return nil, err
+	}
+	fresh, _, err := s.news(ctx, target, commit)
+	if err != nil {
+		return nil, err
+	}
+	head, err := s.cfg.Content.Own(ctx, key.head)
+	if err != nil {
+		return nil, err
+	}
+	only, _ := content.NewProblems(head.Problems, fresh)
+	return only, nil
+}
+
+func (s *Service) mergedTree(ctx context.Context, target content.Hash, m *joined) (gitrepo.Hash, error) {
+	trees, err := s.trees(ctx, target)
+	if err != nil {
+		return "", err
+	}
+	var changes []gitrepo.TreeChange
+	for path, entry := range m.files {
+		changes = append(changes, gitrepo.TreeChange{Path: path, Entry: entry})
+	}
+	tree, err := s.repo.WriteTree(ctx, trees[0], changes)
+	if err != nil {
+		return "", fmt.Errorf("write the merged tree: %w", err)
+	}
+	return tree, nil
+}
+
+func (s *Service) mergeCommit(ctx context.Context, by content.Person, key reportKey, tree gitrepo.Hash, message string) (content.Hash, error) {
+	commit, err := s.repo.WriteCommit(ctx, gitrepo.NewCommit{
+		Tree: tree, Parents: []gitrepo.Hash{gitrepo.Hash(key.target), gitrepo.Hash(key.head)},
+		Author: s.signature(by), Committer: s.signature(by), Message: message,
+	})
+	if err != nil {
+		return "", fmt.Errorf("write the merge commit: %w", err)
+	}
+	return content.Hash(commit), nil
+}

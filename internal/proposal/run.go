@@ -1,0 +1,91 @@
+package proposal
+
+import (
+	"context"
+	"time"
+
+	"github.com/koonti/koonti/internal/content"
+	"github.com/koonti/koonti/internal/gitrepo"
+)
+
+// Wake has Run look at once for what happened. It never blocks.
+func (s *Service) Wake() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Run follows what happens to proposals until ctx ends, and then returns nil. It has one
+// caller.
+func (s *Service) Run(ctx context.Context) error {
+	ticker := time.NewTicker(s.cfg.Poll)
+	defer ticker.Stop()
+	for {
+		s.follow(ctx)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		case <-s.wake:
+		}
+	}
+}
+
+// follow looks once. What fails is told once, and tried again at the next look.
+func (s *Service) follow(ctx context.Context) {
+	news, err := s.forge.Sync(ctx)
+	if err == nil && len(news) > 0 && s.cfg.News != nil {
+		s.cfg.News(news)
+	}
+	if err == nil && s.cfg.Summary != nil {
+		err = s.tellAll(ctx)
+	}
+	switch {
+	case ctx.Err() != nil:
+	case err == nil:
+		s.failing = ""
+	case s.failing != err.Error():
+		s.failing = err.Error()
+		s.log.Warn("proposals cannot be followed", "err", err)
+	}
+}
+
+// tellAll shows on the forge what was found out about the open proposals, each once for
+// each head and target.
+func (s *Service) tellAll(ctx context.Context) error {
+	page, err := s.Proposals(ctx, content.ProposalQuery{State: content.ProposalOpen})
+	if err != nil {
+		return err
+	}
+	for _, p := range page.Proposals {
+		tip, err := s.repo.Ref(ctx, p.Target)
+		if err != nil {
+			return err
+		}
+		if err := s.tell(ctx, p, tip); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Service) tell(ctx context.Context, p *content.Proposal, tip gitrepo.Hash) error {
+	key := reportKey{p.Head, content.Hash(tip)}
+	if s.told[p.Number] == key {
+		return nil
+	}
+	report, err := s.Report(ctx, p)
+	if err != nil {
+		return err
+	}
+	summary, err := s.cfg.Summary(ctx, p, report)
+	if err != nil {
+		return err
+	}
+	if err := s.forge.Told(ctx, p, report, summary); err != nil {
+		return err
+	}
+	s.told[p.Number] = key
+	return nil
+}
