@@ -22,9 +22,11 @@ import (
 // working-tree-encoding is honoured: none of them turns CRLF into LF.
 type Attributes struct {
 	repo  *Repo
-	auto  bool   // core.autocrlf: a file of which nothing is said is judged by its bytes
-	fold  bool   // core.ignorecase
-	head  Hash   // tree of HEAD, "" before the first commit
+	auto  bool // core.autocrlf: a file of which nothing is said is judged by its bytes
+	fold  bool // core.ignorecase
+	head  Hash // tree of HEAD, "" before the first commit
+	from  Hash // tree whose attribute files count before those on disk, "" for none
+	conf  settings
 	info  []rule // stronger than all files
 	outer []rule // weaker than all files
 
@@ -69,6 +71,7 @@ func (r *Repo) Attributes(ctx context.Context) (*Attributes, error) {
 	}
 	a := &Attributes{
 		repo:    r,
+		conf:    conf,
 		auto:    conf.boolean("core.autocrlf", false) || strings.EqualFold(conf.last("core.autocrlf"), "input"),
 		fold:    conf.boolean("core.ignorecase", false),
 		outer:   outerAttributes(conf),
@@ -243,11 +246,30 @@ func (a *Attributes) folder(dir string) []rule {
 	defer a.mu.Unlock()
 	rules, ok := a.folders[dir]
 	if !ok {
-		name := filepath.Join(a.repo.workTree, filepath.FromSlash(dir), ".gitattributes")
-		rules = readRules(name, dir == ".", os.Lstat) // as in Git, no link is followed in the work tree
+		if rules, ok = a.storedRules(dir); !ok {
+			name := filepath.Join(a.repo.workTree, filepath.FromSlash(dir), ".gitattributes")
+			rules = readRules(name, dir == ".", os.Lstat) // as in Git, no link is followed in the work tree
+		}
 		a.folders[dir] = rules
 	}
 	return rules
+}
+
+// storedRules reads the file of one folder of the tree that is checked out.
+func (a *Attributes) storedRules(dir string) ([]rule, bool) {
+	if a.from == "" {
+		return nil, false
+	}
+	ctx := context.Background() // a few objects of this disk
+	e, err := a.repo.Lookup(ctx, a.from, path.Join(dir, ".gitattributes"))
+	if err != nil {
+		return nil, false
+	}
+	if e.Mode != File && e.Mode != Executable {
+		return nil, true
+	}
+	data, err := a.repo.Blob(ctx, e.Hash)
+	return parseRules(data, dir == "."), err == nil
 }
 
 // storedCRLF tells whether the version in HEAD is text with CRLF.
@@ -325,6 +347,10 @@ func readRules(name string, macros bool, stat func(string) (fs.FileInfo, error))
 	if err != nil {
 		return nil
 	}
+	return parseRules(data, macros)
+}
+
+func parseRules(data []byte, macros bool) []rule {
 	var rules []rule
 	for line := range strings.Lines(strings.TrimPrefix(string(data), "\ufeff")) {
 		if r, ok := parseRule(strings.TrimSuffix(line, "\n"), macros); ok {

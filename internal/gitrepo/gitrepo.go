@@ -63,6 +63,10 @@ var (
 	ErrChanged = errors.New("changed by another process")
 	// ErrCheckedOut: a branch that a work tree has checked out.
 	ErrCheckedOut = errors.New("checked out")
+	// ErrBusy: Git is in the middle of something in the work tree.
+	ErrBusy = errors.New("git is at work")
+	// ErrUncommitted: work in the work tree that is in no commit.
+	ErrUncommitted = errors.New("uncommitted work is in the way")
 	// ErrCorrupt: bytes that are not what Git writes in that place.
 	ErrCorrupt = errors.New("corrupt")
 )

@@ -1,9 +1,7 @@
 package gitrepo
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -140,19 +138,9 @@ func openLent(dir string, head oid) (*Repo, error) {
 // readIndex reads the entries that a commit would have, sorted by path; none where
 // there is no index yet.
 func readIndex(path string) ([]*index.Entry, error) {
-	data, err := os.ReadFile(path)
-	if missing(err) {
-		return nil, nil
-	}
+	idx, err := readIndexFile(path)
 	if err != nil {
 		return nil, err
-	}
-	var idx index.Index
-	if err := index.NewDecoder(bytes.NewReader(data)).Decode(&idx); errors.Is(err, index.ErrUnknownExtension) || errors.Is(err, index.ErrUnsupportedVersion) {
-		return nil, fmt.Errorf("%w: a split or sparse index (`git update-index --no-split-index` and "+
-			"`git sparse-checkout reapply --no-sparse-index` make it a plain one): %w", ErrUnsupported, err)
-	} else if err != nil {
-		return nil, fmt.Errorf("%w: index %s: %w", ErrCorrupt, path, err)
 	}
 	var entries []*index.Entry
 	// Stage 0 is what is merged (gitformat-index(5)); index.Merged says 1.

@@ -49,15 +49,15 @@ func (r *Repo) UpdateRef(ctx context.Context, name string, was, is Hash) error {
 
 // Update is UpdateRef with words for the reflog.
 func (r *Repo) Update(ctx context.Context, u RefUpdate) error {
-	if err := r.update(ctx, u, r.notCheckedOut); err != nil {
+	err := r.update(ctx, u, func() error { return r.notCheckedOut(ctx, u.Name) })
+	if err != nil {
 		return fmt.Errorf("update ref %q: %w", clip(u.Name), err)
 	}
 	return nil
 }
 
-// update changes a ref if allowed, asked while its lock is held, has nothing
-// against it.
-func (r *Repo) update(ctx context.Context, u RefUpdate, allowed func(context.Context, string) error) error {
+// update changes a ref. last is done once all else is, while the lock is held.
+func (r *Repo) update(ctx context.Context, u RefUpdate, last func() error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -76,7 +76,7 @@ func (r *Repo) update(ctx context.Context, u RefUpdate, allowed func(context.Con
 		if err := r.direct(u.Name); err != nil {
 			return err
 		}
-		return allowed(ctx, u.Name)
+		return last()
 	}
 	if u.Is == "" {
 		return r.dropRef(ctx, u.Name, from, guard)
@@ -93,7 +93,7 @@ func (r *Repo) update(ctx context.Context, u RefUpdate, allowed func(context.Con
 		if err := guard(); err != nil {
 			return err
 		}
-		return r.logUpdate(u)
+		return r.logUpdate(u, u.Name)
 	})
 }
 

@@ -20,12 +20,12 @@ func (r *Repo) logPath(name string) string {
 	return filepath.Join(r.commonDir, "logs", filepath.FromSlash(name))
 }
 
-// logUpdate adds a line to a ref's log, where Git would: should_autocreate_reflog
-// in its refs.c.
-func (r *Repo) logUpdate(u RefUpdate) error {
-	path := r.logPath(u.Name)
+// logUpdate adds a line to the log of a ref, the one updated or HEAD, where Git
+// would: should_autocreate_reflog in its refs.c.
+func (r *Repo) logUpdate(u RefUpdate, name string) error {
+	path := r.logPath(name)
 	if info, err := os.Lstat(path); err != nil || !info.Mode().IsRegular() {
-		wanted, err := r.logs(u.Name)
+		wanted, err := r.logs(name)
 		if err != nil || !wanted {
 			return err
 		}

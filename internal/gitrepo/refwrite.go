@@ -15,8 +15,8 @@ import (
 const lockPatience = 2 * time.Second
 
 // setRef makes a ref name an object, if it is still what it was: the zero hash
-// when it must not be there. last is done before the new value counts, while the
-// lock is held.
+// when it must not be there. last is done when nothing is left but to let the new
+// value count, while the lock is held.
 func (r *Repo) setRef(ctx context.Context, name string, was, id oid, last func() error) error {
 	path := r.refPath(name)
 	err := r.store.settle()
@@ -26,12 +26,9 @@ func (r *Repo) setRef(ctx context.Context, name string, was, id oid, last func()
 	if err != nil {
 		return fmt.Errorf("write ref %s: %w", name, err)
 	}
-	err = replaceFile(ctx, path, func() (string, error) {
-		if err := r.still(name, was); err != nil {
-			return "", err
-		}
-		return id.String() + "\n", last()
-	})
+	err = replaceFileAfter(ctx, path, func() (string, error) {
+		return id.String() + "\n", r.still(name, was)
+	}, last)
 	if err != nil {
 		return fmt.Errorf("write ref %s: %w", name, err)
 	}
@@ -144,6 +141,11 @@ var errUnchanged = errors.New("nothing to change")
 // replaceFile holds path.lock, as Git does, while it decides on the new content
 // and puts it in place. It waits a little for another holder.
 func replaceFile(ctx context.Context, path string, content func() (string, error)) error {
+	return replaceFileAfter(ctx, path, content, func() error { return nil })
+}
+
+// replaceFileAfter does last when the new content is on disk, before it counts.
+func replaceFileAfter(ctx context.Context, path string, content func() (string, error), last func() error) error {
 	lock, err := takeLock(ctx, path+".lock")
 	if err != nil {
 		return err
@@ -154,7 +156,9 @@ func replaceFile(ctx context.Context, path string, content func() (string, error
 			err = lock.Sync()
 		}
 	}
-	err = errors.Join(err, lock.Close())
+	if err = errors.Join(err, lock.Close()); err == nil {
+		err = last()
+	}
 	if err == nil {
 		err = os.Rename(lock.Name(), path)
 	}

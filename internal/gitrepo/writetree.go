@@ -48,6 +48,9 @@ func (w *treeWriter) root(ctx context.Context, base Hash, changes []TreeChange) 
 	if err := ctx.Err(); err != nil {
 		return oid{}, err
 	}
+	if base == fromOID(emptyTree) { // known also where no such object is stored
+		base = ""
+	}
 	if base != "" {
 		if err := w.repo.holds(base, plumbing.TreeObject); err != nil {
 			return oid{}, err
