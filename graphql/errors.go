@@ -26,6 +26,7 @@ const (
 	CodeForbidden       Code = "FORBIDDEN"
 	CodeUnauthenticated Code = "UNAUTHENTICATED"
 	CodeTooLarge        Code = "TOO_LARGE"
+	CodeTooMany         Code = "TOO_MANY_REQUESTS"
 	CodeTimeout         Code = "TIMEOUT"
 	CodeCancelled       Code = "CANCELLED"
 	CodeUnavailable     Code = "UNAVAILABLE"
@@ -52,6 +53,7 @@ var codeTable = []codeRow{
 	{CodeForbidden, content.ErrForbidden, http.StatusForbidden, "the revision, or people's addresses, are not exposed to the one who asks"},
 	{CodeUnauthenticated, content.ErrUnauthenticated, http.StatusUnauthorized, "it needs an identity: send a token, \"Authorization: Bearer ...\""},
 	{CodeTooLarge, content.ErrTooLarge, http.StatusRequestEntityTooLarge, "a limit was reached; the message names it"},
+	{CodeTooMany, content.ErrTooMany, http.StatusTooManyRequests, "it is asked for too often; the header Retry-After says when to try again"},
 	{CodeTimeout, context.DeadlineExceeded, http.StatusServiceUnavailable, "the time for one request was over"},
 	{CodeCancelled, context.Canceled, 499, "the client went away"},
 	{CodeUnavailable, content.ErrUnavailable, http.StatusServiceUnavailable, "it cannot be answered now, but may be later"},
@@ -121,6 +123,10 @@ func noField(e *content.UnknownFieldError) string {
 	}
 	return fmt.Sprintf("There is no field %q, and never was.%s", shorten(string(e.Field)), didYouMean(string(e.Field), near))
 }
+
+// Describe returns the code of an error that wraps a sentinel of content, and the text
+// that may reach a client; CodeInternal for any other.
+func Describe(err error) (Code, string) { return describeError(err) }
 
 // didYouMean returns " Did you mean ...?" with what is near to name, else "".
 func didYouMean(name string, options []string) string {

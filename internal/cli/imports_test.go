@@ -27,8 +27,9 @@ var allowed = map[string][]string{
 	"internal/search":    {"internal/content"},
 	"internal/history":   {"internal/content", "internal/gitrepo"},
 	"internal/signature": {"internal/content"},
-	"internal/server":    {"internal/content", "internal/catalog", "graphql"},
-	"internal/cli":       {"internal/content", "internal/check", "internal/gitrepo", "internal/catalog", "internal/search", "internal/history", "internal/signature", "internal/server", "graphql"},
+	"internal/access":    {"internal/content"},
+	"internal/server":    {"internal/content", "internal/access", "internal/catalog", "graphql"},
+	"internal/cli":       {"internal/content", "internal/check", "internal/gitrepo", "internal/catalog", "internal/search", "internal/history", "internal/signature", "internal/access", "internal/server", "graphql"},
 }
 
 // alone says which package alone may import a library.

@@ -41,6 +41,8 @@ var (
 	ErrInvalid = errors.New("invalid")
 	// ErrTooLarge: a limit of the Safety section was reached.
 	ErrTooLarge = errors.New("over a limit")
+	// ErrTooMany: it is asked for too often, by the same actor or from the same address.
+	ErrTooMany = errors.New("too many")
 	// ErrUnavailable: it cannot be answered now, but may be later.
 	ErrUnavailable = errors.New("unavailable")
 )

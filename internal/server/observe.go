@@ -111,6 +111,7 @@ var statuses = []struct {
 	{content.ErrNotFound, http.StatusNotFound},
 	{content.ErrForbidden, http.StatusForbidden},
 	{content.ErrUnauthenticated, http.StatusUnauthorized},
+	{content.ErrTooMany, http.StatusTooManyRequests},
 	{content.ErrTooLarge, http.StatusRequestEntityTooLarge},
 	{content.ErrInvalid, http.StatusBadRequest},
 	{content.ErrUnavailable, http.StatusServiceUnavailable},
