@@ -27,6 +27,7 @@ func buildSystem(m *content.Model) (*system, error) {
 		b.declare(c)
 	}
 	b.query = b.define(objectKind, "Query", "What can be asked. Each answer is of one commit, or of one scan of the work tree.")
+	b.mutation = b.define(objectKind, "Mutation", "What can be done: each in the name of the one who asks, one after the other, and once. Nothing is published but by `mergeProposal`. What cannot be done as things are is answered as a `refusal`, and has changed nothing.")
 	b.subscription = b.define(objectKind, "Subscription", "What can be followed while it happens: one field, answered again for each thing that happens.")
 	b.record = b.define(interfaceKind, "Record", "What every record has, whatever its collection.")
 	b.record.fields = b.recordFields()
@@ -153,7 +154,7 @@ func (b *builder) recordFields() []*fieldDef {
 		plain(recordUncommitted, "uncommitted", "Boolean", "Whether the document differs from what the commit holds."),
 		plain(recordRevision, "revision", "String", "The full hash of the commit that the document was read from; empty before the first commit."),
 		problems,
-	}, b.pastFields()...)
+	}, append(b.pastFields(), b.proposalsField())...)
 }
 
 // objectFields adds the properties of an object shape.
@@ -371,7 +372,8 @@ func (b *builder) roots() {
 			name: "view", typ: nonNull(of(b.view())), place: place{kind: rootView}, args: []*inputDef{b.atArg()},
 			description: "What is being read: which commit, since when.",
 		})
-	b.query.fields = append(b.query.fields, b.pastRoots()...)
+	b.query.fields = slices.Concat(b.query.fields, b.pastRoots(), b.proposalRoots())
+	b.mutation.fields = b.mutationRoots()
 	b.subscription.fields = b.followedRoots()
 }
 

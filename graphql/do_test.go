@@ -126,6 +126,7 @@ func TestErrorsSayWhatTheyAre(t *testing.T) {
 	}{
 		{fmt.Errorf("no revision %q: %w", "x", content.ErrNotFound), CodeNotFound, `no revision "x"`},
 		{fmt.Errorf("hidden: %w", content.ErrForbidden), CodeForbidden, "hidden"},
+		{fmt.Errorf("say who: %w", content.ErrUnauthenticated), CodeUnauthenticated, "say who"},
 		{fmt.Errorf("bad time: %w", content.ErrInvalid), CodeBadInput, "bad time"},
 		{fmt.Errorf("later: %w", content.ErrUnavailable), CodeUnavailable, "later"},
 		{fmt.Errorf("too much: %w", content.ErrTooLarge), CodeTooLarge, "too much"},
@@ -304,7 +305,9 @@ func TestResponseSaysWhatHTTPNeeds(t *testing.T) {
 		"a wrong field":         {Request{Query: "{ x }"}, Response{Failed: true, Code: CodeValidation, Status: 400}},
 		"a wrong variable":      {Request{Query: "query ($n: Int!) { projects(first: $n) { totalCount } }"}, Response{Failed: true, Code: CodeBadInput, Status: 400}},
 		"a limit":               {Request{Query: "{ " + strings.Repeat("__typename ", 21) + "}"}, Response{Failed: true, Code: CodeTooLarge, Status: 413}},
-		"a mutation by GET":     {Request{Query: "mutation { __typename }", ReadOnly: true}, Response{Failed: true, Code: CodeMethod, Status: 405}},
+		"a mutation by GET":     {Request{Query: "mutation { __typename }", ReadOnly: true}, Response{Mutation: true, Failed: true, Code: CodeMethod, Status: 405}},
+		"a mutation":            {Request{Query: "mutation { __typename }"}, Response{Executed: true, Mutation: true, Revisioned: true, Status: 200}},
+		"a mutation by nobody":  {Request{Query: "mutation { closeProposal(number: 1) { ok } }"}, Response{Mutation: true, Failed: true, Code: CodeUnauthenticated, Status: 401}},
 		"a wrong subscription":  {Request{Query: "subscription { __typename }"}, Response{Failed: true, Code: CodeValidation, Status: 400}},
 		"a subscription":        {Request{Query: "subscription { changes { key } }"}, Response{Failed: true, Code: CodeBadInput, Status: 400}},
 		"a subscription by GET": {Request{Query: "subscription { changes { key } }", ReadOnly: true}, Response{Failed: true, Code: CodeBadInput, Status: 400}},

@@ -28,7 +28,9 @@ func (s *Schema) newEngine() (gql.Schema, error) {
 		return gql.Schema{}, err
 	}
 	e := engine{s, map[*typeDef]gql.Type{}}
-	config := gql.SchemaConfig{Query: e.typ(s.query).(*gql.Object), Subscription: e.typ(s.subscription).(*gql.Object)}
+	config := gql.SchemaConfig{
+		Query: e.typ(s.query).(*gql.Object), Mutation: e.typ(s.mutation).(*gql.Object), Subscription: e.typ(s.subscription).(*gql.Object),
+	}
 	for _, t := range s.record.possible {
 		config.Types = append(config.Types, e.typ(t))
 	}

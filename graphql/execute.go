@@ -9,6 +9,7 @@ import (
 
 	gql "github.com/graphql-go/graphql"
 	"github.com/graphql-go/graphql/gqlerrors"
+	"github.com/graphql-go/graphql/language/ast"
 
 	"github.com/koonti/koonti/internal/content"
 )
@@ -22,7 +23,7 @@ func (s *Schema) newRequest(ctx context.Context, view *content.View, revisions R
 	return &request{
 		Schema: s, plan: p, view: view, revisions: revisions, views: map[string]revision{}, found: map[*listing]*found{}, run: newSieve(ctx, view),
 		histories: memo[*content.View, *history]{}, diffs: memo[[2]*content.View, []content.Change]{}, historical: p.historical,
-		faults: map[string]int{},
+		faults: map[string]int{}, desk: newDesk(),
 	}
 }
 
@@ -38,15 +39,7 @@ func (r *request) execute(ctx context.Context) *Response {
 	if len(errs) > 0 {
 		return r.respond([]byte("null"), errs)
 	}
-	booleans := map[string]any{}
-	for _, v := range p.operation.variables {
-		if value, ok := p.variables[v.name].(bool); ok {
-			booleans[v.name] = value
-		}
-	}
-	result := gql.Execute(gql.ExecuteParams{
-		Schema: s.engine, Root: r, AST: p.document.ast, OperationName: p.operation.name, Args: booleans, Context: calm{ctx},
-	})
+	result := r.walk(ctx, p.document.ast, p.operation.name)
 	if err := firstError(r.stop, ctx.Err()); err != nil {
 		return r.abort(s.visible(err))
 	}
@@ -56,6 +49,19 @@ func (r *request) execute(ctx context.Context) *Response {
 		return r.abort(err)
 	}
 	return r.respond(data, r.errorsOf(result.Errors))
+}
+
+// walk has graphql-go execute an operation of a document.
+func (r *request) walk(ctx context.Context, tree *ast.Document, operation string) *gql.Result {
+	booleans := map[string]any{}
+	for _, v := range r.plan.operation.variables {
+		if value, ok := r.plan.variables[v.name].(bool); ok {
+			booleans[v.name] = value
+		}
+	}
+	return gql.Execute(gql.ExecuteParams{
+		Schema: r.engine, Root: r, AST: tree, OperationName: operation, Args: booleans, Context: calm{ctx},
+	})
 }
 
 func firstError(list ...error) error {

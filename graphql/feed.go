@@ -18,6 +18,8 @@ type feed struct {
 	name string
 	// query lacks the record of `history`. Its Limit is never 0: that would be all.
 	query content.ChangeQuery
+	// proposals is what is asked for of those.
+	proposals content.ProposalQuery
 	// part is the text to look for.
 	part  string
 	first int
@@ -33,6 +35,8 @@ var extraCosts = map[placeKind]int{
 	feedTotal: facetCost, feedFacets: facetCost,
 	changeFields: 20, changePrevious: 10, changeDocument: 10, changeCommit: 5, refRecord: 5, refTitle: 5, fieldWords: 10,
 	stepCommit: 5, stepChanges: 20, stepRecords: 20, versionDocument: 10,
+	rootProposals: 100, rootProposal: 20, recordProposals: 10, rootMutation: 1000,
+	proposalDiffs: 1000, proposalRecord: 100, proposalChecks: 500, proposalMergeable: 500, proposalConflicts: 500,
 }
 
 // facetCost is that of a facet, or of counting what happened.

@@ -81,6 +81,11 @@ type Request struct {
 	Variables map[string]any
 	// Extensions are for protocols above this package; it ignores them.
 	Extensions map[string]any
+	// Actor is who asks. Without a role, people's addresses are null, left out of
+	// messages of commits, and cannot be looked for; proposals are not shown. A mutation
+	// needs the role that its description names. What else a role opens, the Revisions
+	// given beside know.
+	Actor content.Actor
 	// ReadOnly refuses mutations with CodeMethod: set it for GET.
 	ReadOnly bool
 	// Resume is the ID of the last event that a subscriber got, where the protocol
@@ -98,6 +103,8 @@ type Response struct {
 	// Revisioned: the operation reads a revision with `at`, or the past, so that Body
 	// depends on more than the key of the view.
 	Revisioned bool
+	// Mutation: it answers a mutation, and is for nobody else and no other time.
+	Mutation bool
 	// Pinned: all that is read is named by full hashes of commits, so that nothing but
 	// another model changes the answer. It is false where the past was read, which
 	// depends also on the branch served.
@@ -114,25 +121,35 @@ type Response struct {
 
 // Do answers request from view, whose Model must be the one the schema was made
 // of. revisions may be nil: then `at` is UNAVAILABLE. It returns when the answer is
-// there, the timeout is over, or soon after ctx is done; nothing is left running.
+// there, the timeout is over, or soon after ctx is done; nothing is left running. What a
+// mutation asks for is done once, or not at all; where the time is over, look which.
 func (s *Schema) Do(ctx context.Context, view *content.View, revisions Revisions, request Request) (response *Response) {
 	defer func() {
 		if p := recover(); p != nil {
 			response = s.refuse(s.internal(fmt.Errorf("panic: %v\n%s", p, debug.Stack())))
 		}
 	}()
-	ctx, cancel := context.WithTimeout(ctx, s.limits.Timeout)
-	defer cancel()
 	d, op, errs := s.find(request)
 	if len(errs) > 0 {
 		return s.refuse(errs...)
 	}
-	if err := onlyQueries(op, request.ReadOnly); err != nil {
+	ctx, cancel := context.WithTimeout(ctx, s.limits.timeOf(op))
+	defer cancel()
+	response = s.answer(ctx, view, revisions, request, d, op)
+	response.Mutation = op.kind == ast.OperationTypeMutation
+	return response
+}
+
+func (s *Schema) answer(ctx context.Context, view *content.View, revisions Revisions, request Request, d *document, op *operation) *Response {
+	if err := answerable(op, request.ReadOnly); err != nil {
 		return s.refuse(err)
 	}
-	p, errs := s.bind(d, op, request.Variables)
+	p, errs := s.bind(d, op, request)
 	if len(errs) > 0 {
 		return s.refuse(errs...)
+	}
+	if op.kind == ast.OperationTypeMutation {
+		return s.mutate(ctx, view, revisions, p)
 	}
 	return s.execute(ctx, view, revisions, p)
 }
@@ -150,13 +167,13 @@ func (s *Schema) find(request Request) (*document, *operation, []*Error) {
 	return d, op, nil
 }
 
-// bind plans an operation with the variables given.
-func (s *Schema) bind(d *document, op *operation, given map[string]any) (*plan, []*Error) {
-	variables, errs := s.coerceVariables(d, op, given)
+// bind plans an operation for the one who asks, with the variables given.
+func (s *Schema) bind(d *document, op *operation, request Request) (*plan, []*Error) {
+	variables, errs := s.coerceVariables(d, op, request.Variables)
 	if len(errs) > 0 {
 		return nil, errs
 	}
-	return s.plan(d, op, variables)
+	return s.plan(d, op, variables, request.Actor)
 }
 
 // cachedBytes is the longest query that is kept.
@@ -174,16 +191,15 @@ func (s *Schema) load(text string) (*document, []*Error) {
 	return d, errs
 }
 
-func onlyQueries(op *operation, readOnly bool) *Error {
+// answerable refuses operations that are not answered this way.
+func answerable(op *operation, readOnly bool) *Error {
 	switch {
-	case op.kind == ast.OperationTypeQuery:
-		return nil
 	case op.kind == ast.OperationTypeSubscription:
 		return newError(CodeBadInput, "A subscription is answered with a stream of events; send it with \"Accept: text/event-stream\".")
-	case readOnly:
+	case op.kind == ast.OperationTypeMutation && readOnly:
 		return newError(CodeMethod, "A %s cannot be sent this way; use POST.", op.kind)
 	}
-	return newError(CodeValidation, "There are no operations of the kind %s.", op.kind)
+	return nil
 }
 
 // internal tells OnInternal of a fault and returns what the client may know.
@@ -206,14 +222,21 @@ func (s *Schema) refuse(errs ...*Error) *Response {
 // coerceVariables checks the variables of a request against what the operation
 // declares; others are ignored (June 2018, 6.1.2).
 func (s *Schema) coerceVariables(d *document, op *operation, given map[string]any) (values, []*Error) {
-	out, budget := values{}, s.limits.Variables
+	most, depth := s.limits.Variables, s.limits.Depth
+	if op.kind == ast.OperationTypeMutation {
+		most, depth = s.limits.Written, depth+content.MaxDepth
+	}
+	out, budget := values{}, most
 	c := coercer{variables: values{}}
 	for _, v := range op.variables {
-		in := fromJSON(given[v.name], v.at, s.limits.Depth, &budget)
-		if budget < 0 {
-			return nil, []*Error{tooLarge("The variables hold more than %d values, or are nested deeper than %d.", s.limits.Variables, s.limits.Depth)}
+		in := inputValue{at: v.at}
+		if value, ok := given[v.name]; ok {
+			in = fromJSON(value, v.at, depth, &budget)
 		}
-		if in.kind == nullInput && v.initial.kind != nullInput {
+		if budget < 0 {
+			return nil, []*Error{tooLarge("The variables hold more than %d values, or are nested deeper than %d.", most, depth)}
+		}
+		if in.kind == nullInput && v.initial.kind != nullInput && !(in.given && v.typ.isJSON()) {
 			in = v.initial
 		}
 		if value, ok := c.coerce(in, v.typ, "$"+v.name); ok {

@@ -27,7 +27,7 @@ func TestCases(t *testing.T) {
 			f := loadFixture(t, path)
 			var faults []string
 			s := newSchema(t, f.model, Config{
-				Searcher: fakeSearch{}, Histories: f.histories(t), ShowEmails: f.files["hide-emails"] == "",
+				Searcher: fakeSearch{}, Histories: f.histories(t), Proposals: f.proposals(t).orNone(), ShowEmails: f.files["hide-emails"] == "",
 				OnInternal: func(err error) { faults = append(faults, err.Error()) },
 			})
 			if _, ok := f.files["schema.graphql"]; ok {
@@ -57,6 +57,9 @@ func readable(t *testing.T, sdl string) {
 func (f *fixture) answer(t *testing.T, s *Schema) string {
 	t.Helper()
 	request := Request{Query: f.files["query.graphql"]}
+	if f.files["hide-emails"] == "" {
+		request.Actor.Role = content.RoleReader
+	}
 	if text := f.files["request.json"]; text != "" {
 		decodeNumbers(t, text, &request)
 	}
@@ -64,6 +67,7 @@ func (f *fixture) answer(t *testing.T, s *Schema) string {
 		decodeNumbers(t, text, &request.Variables)
 	}
 	first := s.Do(context.Background(), f.view, f.at, request)
+	s.config.Proposals = f.proposals(t).orNone() // mutations are done but once
 	second := s.Do(context.Background(), f.view, f.at, request)
 	if !bytes.Equal(first.Body, second.Body) {
 		t.Errorf("two answers:\n%s\n%s", first.Body, second.Body)

@@ -18,6 +18,8 @@ type inputValue struct {
 	text  string
 	items []inputValue
 	names []string // of an object's items
+	// given: it is a null that was written, not what is absent.
+	given bool
 	// literal: it stands in the query, at this byte offset.
 	literal bool
 	at      int
@@ -53,7 +55,7 @@ func fromLiteral(v ast.Value) inputValue {
 	case *ast.EnumValue:
 		in.kind, in.text = wordInput, v.Value
 		if v.Value == nullWord {
-			in.kind, in.text = nullInput, ""
+			in.kind, in.text, in.given = nullInput, "", true
 		}
 	case *ast.ListValue:
 		in.kind = listInput
@@ -87,6 +89,8 @@ func fromJSON(v any, at, depth int, budget *int) inputValue {
 		return in
 	}
 	switch v := v.(type) {
+	case nil:
+		in.given = true
 	case bool:
 		in.kind, in.text = booleanInput, strconv.FormatBool(v)
 	case json.Number:
@@ -145,7 +149,7 @@ type values map[string]any
 
 // coercer checks values against types (June 2018, 3.5-3.12) and gathers what is
 // wrong. The results are what scalar.parse returns, the value of an enumValue,
-// []any, and object.
+// []any, object and jsonText.
 type coercer struct {
 	// variables is nil while a query is validated: then variables pass unseen.
 	variables values
@@ -177,13 +181,17 @@ func (c *coercer) fail(in inputValue, format string, args ...any) {
 	}
 }
 
-// coerce returns in as t, and whether there is a value at all: null is absent.
+// coerce returns in as t, and whether there is a value at all: null is absent, but as
+// JSON.
 // path names the value in messages.
 func (c *coercer) coerce(in inputValue, t typeRef, path string) (any, bool) {
 	if in.kind == variableInput {
 		return c.variable(in, t, path)
 	}
 	if in.kind == nullInput {
+		if in.given && t.isJSON() && !t.nonNull {
+			return jsonText("null"), true
+		}
 		if t.nonNull {
 			c.fail(in, "%s must be given (%s).", path, t)
 		}
@@ -197,6 +205,9 @@ func (c *coercer) coerce(in inputValue, t typeRef, path string) (any, bool) {
 		return c.object(in, t.def, path), true
 	case enumKind:
 		return c.enum(in, t.def, path), true
+	}
+	if t.isJSON() {
+		return c.json(in, path), true
 	}
 	v, ok := t.def.scalar.parse(in)
 	if !ok {

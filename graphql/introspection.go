@@ -88,7 +88,7 @@ func (m *metaTypes) schemaFields() {
 		meta("description", m.str, func(any) any { return nil }),
 		meta("types", types, func(s any) any { return each(s.(*system).types, asType) }),
 		meta("queryType", nonNull(typ), func(s any) any { return of(s.(*system).query) }),
-		meta("mutationType", typ, func(any) any { return nil }),
+		meta("mutationType", typ, func(s any) any { return of(s.(*system).mutation) }),
 		meta("subscriptionType", typ, func(s any) any { return of(s.(*system).subscription) }),
 		meta("directives", nonNull(listOfNonNull(of(m.directive))), func(s any) any { return each(s.(*system).directives, same) }),
 	}

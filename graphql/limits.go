@@ -1,6 +1,11 @@
 package graphql
 
-import "time"
+import (
+	"cmp"
+	"time"
+
+	"github.com/graphql-go/graphql/language/ast"
+)
 
 // Config is how a schema answers. Fields that are zero have the documented default.
 type Config struct {
@@ -11,6 +16,8 @@ type Config struct {
 	Searcher Searcher
 	// Histories answers what happened; nil: that is UNAVAILABLE.
 	Histories Histories
+	// Proposals answers what is proposed, and changes it; nil: that is UNAVAILABLE.
+	Proposals Proposals
 	// ShowEmails hands out people's addresses. Without it they are null, left out of
 	// messages of commits, and cannot be looked for.
 	ShowEmails bool
@@ -47,6 +54,13 @@ type Limits struct {
 	Searches, SearchText int
 	// Variables is the number of values in all variables together: 10,000.
 	Variables int
+	// Written is that number where the operation is a mutation: 200,000. Its documents
+	// may also be nested as deep as documents may.
+	Written int
+	// Mutations of one request: 20.
+	Mutations int
+	// Heads is how many commits of proposals one request may read: 40.
+	Heads int
 	// AnswerBytes of the response: 64 MiB.
 	AnswerBytes int
 	// Errors reported: 20 of each kind, and of each field that may be null.
@@ -55,6 +69,8 @@ type Limits struct {
 	Behind int
 	// Timeout of one request, and of one event of a subscription: 10 s.
 	Timeout time.Duration
+	// Writing is the timeout of a request that is a mutation: 45 s.
+	Writing time.Duration
 	// Cached is how many queries are kept parsed and validated: 500.
 	Cached int
 	// PageSize is "first" where it is not said: 20. MaxPageSize: 500.
@@ -74,13 +90,21 @@ func (l Limits) withDefaults() Limits {
 		{&l.Work, 200_000}, {&l.Cost, 500_000}, {&l.Conditions, 300}, {&l.Orders, 10},
 		{&l.Revisions, 10}, {&l.Searches, 10}, {&l.SearchText, 200}, {&l.Variables, 10_000}, {&l.AnswerBytes, 64 << 20}, {&l.Errors, 20},
 		{&l.Cached, 500}, {&l.PageSize, 20}, {&l.MaxPageSize, 500}, {&l.Behind, 5000},
+		{&l.Written, 200_000}, {&l.Mutations, 20}, {&l.Heads, 40},
 	} {
 		if *d.field == 0 {
 			*d.field = d.value
 		}
 	}
-	if l.Timeout == 0 {
-		l.Timeout = 10 * time.Second
-	}
+	l.Timeout = cmp.Or(l.Timeout, 10*time.Second)
+	l.Writing = cmp.Or(l.Writing, 45*time.Second)
 	return l
+}
+
+// timeOf is the timeout of an operation.
+func (l Limits) timeOf(op *operation) time.Duration {
+	if op.kind == ast.OperationTypeMutation {
+		return l.Writing
+	}
+	return l.Timeout
 }

@@ -18,10 +18,12 @@ type place struct {
 	meta metaReader
 	// folder is where attachments lie, for propertyFile.
 	folder string
+	// mutation is what is done, for rootMutation.
+	mutation *mutation
 }
 
 // placeKind names one way of reading.
-type placeKind byte
+type placeKind uint16
 
 // What fields read. The comment of each group says what its source is.
 const (
@@ -44,7 +46,10 @@ const (
 	rootDiff    // a feed of differences between two revisions
 	rootCommit
 	rootRewrites
+	rootProposals // a feed of proposals
+	rootProposal
 	rootView
+	rootMutation // what is done; it has the mutation
 
 	// Fields that every record has; the source is an *item.
 	recordKey
@@ -67,6 +72,7 @@ const (
 	recordLastChange
 	recordBlame
 	recordVersions // a feed of versions
+	recordProposals
 
 	// What the schema and the model say of a record or of an object in it; the
 	// source is an *item.
@@ -226,14 +232,93 @@ const (
 	referenceCollection
 	referenceInverse
 
+	// Proposals and what is done with them; the source is a proposal, content.Review,
+	// content.Comment, content.ProposalEvent, spoken[*content.Check], content.APIChange,
+	// *content.MergeConflict, result, validation, spoken[*content.Refusal] or
+	// content.Referrer.
+	proposalNumber
+	proposalTitle
+	proposalDescription
+	proposalState
+	proposalAuthor
+	proposalBranch
+	proposalTarget
+	proposalHead
+	proposalBase
+	proposalRevision
+	proposalMergedAs
+	proposalOpenedAt
+	proposalUpdatedAt
+	proposalRequested
+	proposalReviews
+	proposalComments
+	proposalEvents
+	proposalURL
+	proposalDiffs
+	proposalRecord
+	proposalChecks
+	proposalMergeable
+	proposalConflicts
+	reviewPerson
+	reviewVerdict
+	reviewText
+	reviewHead
+	reviewStale
+	reviewAt
+	commentID
+	commentPerson
+	commentText
+	commentAt
+	eventKind
+	eventActor
+	eventAt
+	eventHead
+	eventText
+	checkName
+	checkStatus
+	checkSummary
+	checkProblems
+	checkKnown
+	checkAPI
+	checkMissing
+	apiSeverity
+	apiCoordinate
+	apiMessage
+	conflictPath
+	conflictCollection
+	conflictID
+	conflictField
+	conflictBase
+	conflictOurs
+	conflictTheirs
+	resultOK
+	resultProposal
+	resultRefusal
+	validationOK
+	validationProblems
+	validationRefusal
+	refusalReason
+	refusalMessage
+	refusalProblems
+	refusalConflicts
+	refusalReferrers
+	refusalPaths
+	refusalMissing
+	referrerCollection
+	referrerID
+	referrerPath
+	referrerField
+	referrerTargetCollection
+	referrerTargetID
+
 	placeKinds // how many there are
 )
 
 // isRoot reports whether a place is a root field.
-func (k placeKind) isRoot() bool { return k >= rootRecord && k <= rootView }
+func (k placeKind) isRoot() bool { return k >= rootRecord && k <= rootMutation }
 
-// isPast reports whether a place is the way to what happened: what it answers depends
-// on more than the view.
+// isPast reports whether a place is the way to what happened, or to what is proposed: what
+// it answers depends on more than the view.
 func (k placeKind) isPast() bool {
-	return k >= rootChanges && k <= rootRewrites || k >= recordMovedTo && k <= recordVersions
+	return k >= rootChanges && k <= rootProposal || k >= recordMovedTo && k <= recordProposals
 }

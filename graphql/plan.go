@@ -15,7 +15,9 @@ type plan struct {
 	document  *document
 	operation *operation
 	variables values
-	root      *selection
+	// actor is who asks.
+	actor content.Actor
+	root  *selection
 	// bound has the arguments of fields, by the field and the language inherited.
 	bound map[boundKey]*bound
 	// revisioned: some field names a revision. historical: some field asks for what
@@ -42,6 +44,8 @@ type bound struct {
 	facet      *faceting
 	field      content.Pointer // of lastChange
 	typ        any             // of __type: a typeRef or nil
+	number     int             // of a proposal
+	writing    *writing
 }
 
 // selection is what is asked of one object type.
@@ -69,16 +73,16 @@ type planner struct {
 	// pages is how often the connection whose fields are being planned stands in the
 	// answer.
 	pages int
-	// searches is how many there are.
-	searches  int
-	revisions map[string]bool
+	// searches is how many there are, writes how many mutations.
+	searches, writes int
+	revisions        map[string]bool
 }
 
 // plan binds an operation to its variables. What is refused here was not executed.
-func (s *Schema) plan(d *document, op *operation, variables values) (*plan, []*Error) {
+func (s *Schema) plan(d *document, op *operation, variables values, actor content.Actor) (*plan, []*Error) {
 	p := planner{
 		Schema:    s,
-		plan:      &plan{document: d, operation: op, variables: variables, bound: map[boundKey]*bound{}},
+		plan:      &plan{document: d, operation: op, variables: variables, actor: actor, bound: map[boundKey]*bound{}},
 		revisions: map[string]bool{},
 	}
 	p.root = p.selection(s.root(op.kind), []*ast.SelectionSet{op.node.SelectionSet}, s.defaultLanguage(), 1)
@@ -306,6 +310,8 @@ func (p *planner) size(f *planField) int {
 	switch f.def.place.kind {
 	case pageEdges, pageNodes, feedEdges, feedNodes:
 		return 1 // counted at the connection
+	case proposalDiffs:
+		return diffSize
 	}
 	if f.def.typ.item != nil {
 		return embeddedSize
@@ -321,7 +327,8 @@ func (p *planner) bind(f *planField, lang content.Language) *bound {
 	}
 	b := &bound{lang: lang}
 	p.bound[key] = b
-	if len(f.def.args) == 0 {
+	kind := f.def.place.kind
+	if len(f.def.args) == 0 || kind == rootMutation && !p.may(f) {
 		return b
 	}
 	args, ok := p.arguments(f)
@@ -331,12 +338,16 @@ func (p *planner) bind(f *planField, lang content.Language) *bound {
 	if l, ok := args["lang"].(string); ok {
 		b.lang = content.Language(l)
 	}
+	if kind == rootMutation {
+		b.writing = p.writing(f, args)
+		return b
+	}
 	b.at, b.from = p.revision(args, "at", "to", "revision"), p.revision(args, "from")
 	if id, ok := args["id"].(string); ok {
 		b.id = content.ID(id)
 	}
-	switch f.def.place.kind {
-	case rootAny:
+	switch kind {
+	case rootAny, proposalRecord:
 		b.collection = p.collectionCalled(f, args)
 	case rootRecords, inverse:
 		b.list = p.listing(f, args, b.lang)
@@ -344,6 +355,11 @@ func (p *planner) bind(f *planField, lang content.Language) *bound {
 		b.list = p.searchListing(f, args, b.lang)
 	case rootChanges, rootSteps, rootDeleted, rootTexts, rootDiff, recordHistory, recordVersions:
 		b.feed = p.feed(f, args, b.lang)
+	case rootProposals:
+		b.feed = p.proposalFeed(f, args, b.lang)
+	case rootProposal:
+		number, _ := args["number"].(int64)
+		b.number = int(number)
 	case rootChanged:
 		b.watch = p.watch(f, args, b.lang)
 	case recordLastChange:

@@ -57,6 +57,7 @@ type request struct {
 	// histories are what led to the views asked about; diffs lie between two.
 	histories memo[*content.View, *history]
 	diffs     memo[[2]*content.View, []content.Change]
+	desk      desk
 	// event is what a subscription is answered for; nil for a query.
 	event *content.Change
 	// historical: what happened was asked for, also where the plan does not tell.
@@ -184,6 +185,10 @@ func langOf(r *request, source any) content.Language {
 		return source.lang
 	case spoken[*content.Collection]:
 		return source.lang
+	case spoken[*content.Check]:
+		return source.lang
+	case proposal:
+		return source.lang
 	}
 	return r.defaultLanguage()
 }
@@ -289,6 +294,7 @@ var readers = [placeKinds]reader{
 	recordLastChange: readLastChange,
 	recordBlame:      readBlame,
 	recordVersions:   readVersions,
+	recordProposals:  readRecordProposals,
 
 	property: func(_ context.Context, c *call) (any, error) {
 		return c.output(c.place.field.Shape, c.value(), c.textLang()), nil
@@ -412,6 +418,87 @@ var readers = [placeKinds]reader{
 	rewriteFrom:          from(func(r content.Rewrite) any { return string(r.From) }),
 	rewriteTo:            from(func(r content.Rewrite) any { return string(r.To) }),
 	rewriteNoticedAt:     from(func(r content.Rewrite) any { return timeOrNil(r.Noticed) }),
+
+	rootProposals:       readProposals,
+	rootProposal:        readProposal,
+	rootMutation:        readMutation,
+	proposalNumber:      from(func(p proposal) any { return int64(p.Number) }),
+	proposalTitle:       said(func(p proposal) string { return p.Title }),
+	proposalDescription: said(func(p proposal) string { return p.Description }),
+	proposalState:       from(func(p proposal) any { return string(p.State) }),
+	proposalAuthor:      from(func(p proposal) any { return p.Author }),
+	proposalBranch:      from(func(p proposal) any { return p.Branch }),
+	proposalTarget:      from(func(p proposal) any { return p.Target }),
+	proposalHead:        from(func(p proposal) any { return string(p.Head) }),
+	proposalBase:        from(func(p proposal) any { return string(p.Base) }),
+	proposalRevision:    from(func(p proposal) any { return "proposal/" + strconv.Itoa(p.Number) }),
+	proposalMergedAs:    from(func(p proposal) any { return textOrNil(string(p.MergedAs)) }),
+	proposalOpenedAt:    from(func(p proposal) any { return timeOrNil(p.OpenedAt) }),
+	proposalUpdatedAt:   from(func(p proposal) any { return timeOrNil(p.UpdatedAt) }),
+	proposalRequested:   allSaid(func(p proposal) []string { return p.Requested }),
+	proposalReviews:     from(func(p proposal) any { return each(p.Reviews, same) }),
+	proposalComments:    from(func(p proposal) any { return each(p.Comments, same) }),
+	proposalEvents:      from(func(p proposal) any { return each(p.Events, same) }),
+	proposalURL:         from(func(p proposal) any { return textOrNil(p.URL) }),
+	proposalDiffs:       readProposalDiffs,
+	proposalRecord:      readProposalRecord,
+	proposalChecks:      reported(checksOf),
+	proposalMergeable:   reported(func(_ proposal, r *content.ProposalReport) any { return r.Mergeable }),
+	proposalConflicts:   reported(func(_ proposal, r *content.ProposalReport) any { return conflictsIn(r.Conflicts) }),
+	reviewPerson:        from(func(r content.Review) any { return r.Person }),
+	reviewVerdict:       from(func(r content.Review) any { return string(r.Verdict) }),
+	reviewText:          said(func(r content.Review) string { return r.Text }),
+	reviewHead:          from(func(r content.Review) any { return string(r.Head) }),
+	reviewStale:         from(func(r content.Review) any { return r.Stale }),
+	reviewAt:            from(func(r content.Review) any { return timeOrNil(r.At) }),
+	commentID:           from(func(k content.Comment) any { return k.ID }),
+	commentPerson:       from(func(k content.Comment) any { return k.Person }),
+	commentText:         said(func(k content.Comment) string { return k.Text }),
+	commentAt:           from(func(k content.Comment) any { return timeOrNil(k.At) }),
+	eventKind:           from(func(e content.ProposalEvent) any { return string(e.Kind) }),
+	eventActor:          from(func(e content.ProposalEvent) any { return e.Actor }),
+	eventAt:             from(func(e content.ProposalEvent) any { return timeOrNil(e.At) }),
+	eventHead:           from(func(e content.ProposalEvent) any { return string(e.Head) }),
+	eventText:           said(func(e content.ProposalEvent) string { return e.Text }),
+
+	checkName:     checked(func(k *content.Check, _ content.Language) any { return string(k.Name) }),
+	checkStatus:   checked(func(k *content.Check, _ content.Language) any { return string(k.Status) }),
+	checkSummary:  readCheckSummary,
+	checkProblems: checked(func(k *content.Check, lang content.Language) any { return problemsIn(k.Problems, lang) }),
+	checkKnown:    checked(func(k *content.Check, lang content.Language) any { return problemsIn(k.Known, lang) }),
+	checkAPI:      checked(func(k *content.Check, _ content.Language) any { return each(k.API, same) }),
+	checkMissing:  allSaid(func(k spoken[*content.Check]) []string { return k.of.Missing }),
+	apiSeverity:   from(func(a content.APIChange) any { return string(a.Severity) }),
+	apiCoordinate: from(func(a content.APIChange) any { return a.Coordinate }),
+	apiMessage:    from(func(a content.APIChange) any { return a.Message }),
+
+	conflictPath:       from(func(k *content.MergeConflict) any { return k.Path }),
+	conflictCollection: from(nameOf(func(r content.Ref) string { return string(r.Collection) })),
+	conflictID:         from(nameOf(func(r content.Ref) string { return string(r.ID) })),
+	conflictField:      from(func(k *content.MergeConflict) any { return string(k.Field) }),
+	conflictBase:       from(func(k *content.MergeConflict) any { return orNil(k.Base) }),
+	conflictOurs:       from(func(k *content.MergeConflict) any { return orNil(k.Ours) }),
+	conflictTheirs:     from(func(k *content.MergeConflict) any { return orNil(k.Theirs) }),
+
+	resultOK:                 from(func(r result) any { return r.refusal == nil }),
+	resultProposal:           from(func(r result) any { return proposalOr(r.proposal, r.lang) }),
+	resultRefusal:            from(func(r result) any { return refusalOr(r.refusal, r.lang) }),
+	validationOK:             from(func(v validation) any { return v.refusal == nil && len(v.problems) == 0 }),
+	validationProblems:       from(func(v validation) any { return problemsIn(v.problems, v.lang) }),
+	validationRefusal:        from(func(v validation) any { return refusalOr(v.refusal, v.lang) }),
+	refusalReason:            refusalOf(func(r *content.Refusal, _ content.Language) any { return string(r.Reason) }),
+	refusalMessage:           said(func(r spoken[*content.Refusal]) string { return r.of.Message }),
+	refusalProblems:          refusalOf(func(r *content.Refusal, lang content.Language) any { return problemsIn(r.Problems, lang) }),
+	refusalConflicts:         refusalOf(func(r *content.Refusal, _ content.Language) any { return conflictsIn(r.Conflicts) }),
+	refusalReferrers:         refusalOf(func(r *content.Refusal, _ content.Language) any { return each(r.Referrers, same) }),
+	refusalPaths:             refusalOf(func(r *content.Refusal, _ content.Language) any { return each(r.Paths, same) }),
+	refusalMissing:           allSaid(func(r spoken[*content.Refusal]) []string { return r.of.Missing }),
+	referrerCollection:       from(func(r content.Referrer) any { return string(r.Record.Collection) }),
+	referrerID:               from(func(r content.Referrer) any { return string(r.Record.ID) }),
+	referrerPath:             from(func(r content.Referrer) any { return r.Path }),
+	referrerField:            from(func(r content.Referrer) any { return string(r.Field) }),
+	referrerTargetCollection: from(func(r content.Referrer) any { return string(r.Target.Collection) }),
+	referrerTargetID:         from(func(r content.Referrer) any { return string(r.Target.ID) }),
 
 	translationLang: from(func(t translation) any { return t.lang }),
 	translationText: from(func(t translation) any { return t.text }),

@@ -13,7 +13,8 @@ import (
 // scalar is how values of a scalar type come in. What goes out is chosen by shape
 // (see leaf).
 type scalar struct {
-	// parse returns the value of an argument, and false where it does not fit.
+	// parse returns the value of an argument, and false where it does not fit; nil for
+	// JSON, which everything fits (see coercer.json).
 	parse func(in inputValue) (any, bool)
 	// want says what is expected, for messages.
 	want string
@@ -37,15 +38,13 @@ var scalars = []scalarDef{
 	{"DateTime", "A time, e.g. \"2021-03-31T12:00:00Z\" (RFC 3339, date-time).", rfc3339, scalar{parseDateTime, `a time such as "2021-03-31T12:00:00Z"`}},
 	{"URI", "An address (RFC 3986).", "https://www.rfc-editor.org/rfc/rfc3986", scalar{parseString, "a string"}},
 	{"Email", "An electronic mail address (RFC 5322, addr-spec).", "https://www.rfc-editor.org/rfc/rfc5322", scalar{parseString, "a string"}},
-	{"JSON", "Any JSON value, as the document has it: members in its order, numbers digit for digit.", "https://www.rfc-editor.org/rfc/rfc8259", scalar{parseNothing, "nothing"}},
+	{"JSON", "Any JSON value, as the document has it: members in its order, numbers digit for digit. Where it is given, `null` in it is a value like any other.", "https://www.rfc-editor.org/rfc/rfc8259", scalar{}},
 	{"Revision", "What names a commit: `proposal/<n>`, a ref, branch, tag, full or unique short hash, each with `~n` and `^n`; or a time, ISO 8601 (a bare date is the end of that day in UTC), for the newest publication at or before it.", "", scalar{parseRevision, `a branch, tag, hash or date such as "2021-03-31"`}},
 }
 
 const rfc3339 = "https://www.rfc-editor.org/rfc/rfc3339#section-5.6"
 
 func parseString(in inputValue) (any, bool) { return in.text, in.kind == stringInput }
-
-func parseNothing(inputValue) (any, bool) { return nil, false }
 
 func parseID(in inputValue) (any, bool) {
 	if in.kind == numberInput && !strings.ContainsAny(in.text, ".eE") {

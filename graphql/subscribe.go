@@ -197,7 +197,7 @@ func (s *Subscription) Move(to *Schema) (refused *Response) {
 	d, op, errs := to.find(s.request)
 	var p *plan
 	if len(errs) == 0 {
-		p, errs = to.bind(d, op, s.request.Variables)
+		p, errs = to.bind(d, op, s.request)
 	}
 	if len(errs) == 0 && len(p.root.fields) != 1 {
 		errs = []*Error{newError(CodeBadInput, "@skip and @include leave nothing to follow.")}

@@ -490,7 +490,7 @@ func TestWhatIsNoSubscription(t *testing.T) {
 	s := newSchema(t, f.model, Config{Histories: h})
 	for query, code := range map[string]Code{
 		`{ __typename }`:                              "",
-		`mutation { x }`:                              "",
+		`mutation { __typename }`:                     "",
 		`subscription {`:                              CodeParse,
 		`subscription { __typename }`:                 CodeValidation,
 		`subscription { changes { key } __typename }`: CodeValidation,

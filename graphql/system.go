@@ -164,11 +164,11 @@ type system struct {
 	types  []*typeDef
 	byName map[string]*typeDef
 	query  *typeDef
-	// subscription is the root of what can be followed.
-	subscription *typeDef
-	record       *typeDef
-	collections  map[content.CollectionName]*recordTypes
-	directives   []*directiveDef
+	// mutation is the root of what can be done, subscription that of what can be followed.
+	mutation, subscription *typeDef
+	record                 *typeDef
+	collections            map[content.CollectionName]*recordTypes
+	directives             []*directiveDef
 	// schema and typ are the two root fields of introspection.
 	schemaField, typeField, typenameField *fieldDef
 }
@@ -179,6 +179,8 @@ func (s *system) root(kind string) *typeDef {
 	switch kind {
 	case ast.OperationTypeQuery:
 		return s.query
+	case ast.OperationTypeMutation:
+		return s.mutation
 	case ast.OperationTypeSubscription:
 		return s.subscription
 	}

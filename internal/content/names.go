@@ -37,7 +37,11 @@ var reservedTypes = words(`String Int Float Boolean ID Long Date DateTime URI Em
 	Change ChangeConnection ChangeEdge ChangeKind ChangeFacetField PublicationStep PublicationStepConnection PublicationStepEdge
 	RecordDiff RecordDiffConnection RecordDiffEdge RecordRef FieldChange FieldBlame WordDiff WordKind Version VersionConnection VersionEdge
 	Occurrence OccurrenceConnection OccurrenceEdge Commit Signature SignatureStatus Approval Person IdentitySource PullRequest Problem Rewrite View
-	Proposal ProposalConnection ProposalState Check Review Comment Conflict SearchResult SearchConnection SearchHit Highlight`)
+	SearchResult SearchConnection SearchHit Highlight
+	Proposal ProposalConnection ProposalEdge ProposalState ProposalEvent ProposalEventKind ProposalPayload ValidatePayload
+	Check CheckStatus Review Verdict Comment Conflict MergeSide Referrer Refusal RefusalReason APIChange APISeverity
+	ProposeInput AmendProposalInput EditInput PutRecordInput PatchRecordInput RenameRecordInput DeleteRecordInput
+	PutFileInput DeleteFileInput RestoreInput UndoInput ResolutionInput`)
 
 // reservedRoots are the root fields of the engine.
 var reservedRoots = words(`record model problems search changes publicationSteps diff commit proposals proposal deletedRecords rewrites textHistory view node nodes`)
