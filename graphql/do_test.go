@@ -406,7 +406,7 @@ func FuzzQuery(f *testing.F) {
 			f.Add(request.Query, "")
 		}
 	}
-	for _, name := range []string{"order", "filter-relations", "variables", "answer-order", "strings", "record", "introspection-type", "facets", "facets-where", "search", "search-collection", "order-nested", "history", "last-change", "changes", "steps", "diff", "moved", "text-history", "order-dated"} {
+	for _, name := range []string{"order", "filter-relations", "variables", "answer-order", "strings", "record", "introspection-type", "facets", "facets-where", "search", "search-collection", "order-nested", "history", "last-change", "changes", "steps", "diff", "moved", "text-history", "order-dated", "propose", "propose-literals", "propose-wrong", "merge", "restore", "mutation-order", "proposal-checks"} {
 		seed := loadFixture(f, "testdata/"+name+".txtar")
 		f.Add(seed.files["query.graphql"], seed.files["variables.json"])
 	}
@@ -417,7 +417,15 @@ func FuzzQuery(f *testing.F) {
 		d.UseNumber()
 		_ = d.Decode(&decoded)
 		start := time.Now()
-		response := s.Do(t.Context(), fixture.view, fixture.at, Request{Query: query, Variables: decoded})
+		s.config.Proposals = manyProposals(20)
+		request := Request{Query: query, Variables: decoded, Actor: maintainer}
+		if kind, _ := s.Operation(request); kind == OperationMutation {
+			refused := s.Do(t.Context(), fixture.view, fixture.at, Request{Query: query, Variables: decoded, ReadOnly: true})
+			if refused.Code != CodeMethod || len(s.config.Proposals.(*fakeProposals).calls) > 0 {
+				t.Errorf("%s", refused.Body)
+			}
+		}
+		response := s.Do(t.Context(), fixture.view, fixture.at, request)
 		if !json.Valid(response.Body) || response.Code == CodeInternal {
 			t.Errorf("%s", response.Body)
 		}

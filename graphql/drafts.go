@@ -289,7 +289,17 @@ func (d drafter) edit(kind content.EditKind, in map[string]any, path string) con
 	if text, ok := in["base64"].(string); ok {
 		out.Bytes = d.bytes(text, path+".base64")
 	}
+	d.count(len(out.Document) + len(out.Patch) + len(out.Bytes))
 	return out
+}
+
+// count adds to what is written.
+func (d drafter) count(bytes int) {
+	most := d.limits.WrittenBytes
+	within := d.written <= most
+	if d.written += bytes; within && d.written > most {
+		d.tooLarge("The documents, patches and attachments of the request have more than %d bytes.", most)
+	}
 }
 
 func (d drafter) bytes(text, path string) []byte {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +17,7 @@ import (
 func hostile() map[string]Request {
 	rep := strings.Repeat
 	q := func(text string) Request { return Request{Query: text} }
+	as := func(text string) Request { return Request{Query: text, Actor: maintainer} }
 	deepJSON := any("x")
 	for range 5000 {
 		deepJSON = []any{deepJSON}
@@ -127,6 +129,29 @@ func hostile() map[string]Request {
 		"a long cursor":                   q("{projects(after:\"" + rep("A", 60000) + "\"){totalCount}}"),
 		"a number with an exponent":       {Query: "query($x:Int){projects(first:$x){totalCount}}", Variables: map[string]any{"x": json.Number("1e2000000")}},
 		"a float with an exponent":        q("{projects(where:{share:{gt:1e2000000}}){totalCount}}"),
+		"proposals":                       as("{" + aliases(390, "proposals(first:500){nodes{title events{text}}}") + "}"),
+		"checks of all proposals":         as("{proposals(first:500){nodes{checks{problems{message} known{message} apiChanges{message}}}}}"),
+		"reports of proposals":            as("{proposals(first:50){nodes{" + aliases(380, "mergeable") + "}}}"),
+		"differences of proposals":        as("{proposals(first:400){nodes{diffs{fields{before after}}}}}"),
+		"records of proposals":            as("{proposals(first:500){nodes{" + aliases(300, "record(collection:\"projects\",id:\"beta\"){id}") + "}}}"),
+		"proposals of records of those":   as("{projects(first:500){nodes{" + strings.Repeat("proposals{record(collection:\"projects\",id:\"beta\"){", 6) + "id" + strings.Repeat("}}", 6) + "}}}"),
+		"proposals of all records":        as("{projects(first:500){nodes{" + aliases(300, "proposals{number}") + "}}}"),
+		"proposals, one by one":           as("{" + numbered(390, "a%d:proposal(number:%[1]d){title} ") + "}"),
+		"mutations":                       as("mutation{" + aliases(390, "closeProposal(number:1){ok}") + "}"),
+		"mutations by fragments":          as("mutation{" + numbered(90, "...F%d ") + "}" + numbered(90, "fragment F%d on Mutation{a%[1]d:closeProposal(number:%[1]d){ok}} ")),
+		"one mutation, many times":        as("mutation{" + rep("closeProposal(number:1){ok} ", 20) + "}"),
+		"mutations and all of it":         as("mutation{" + aliases(20, "closeProposal(number:1){proposal{"+aliases(15, "diffs{fields{before}} checks{problems{rule}}")+"}}") + "}"),
+		"many edits":                      as("mutation{validate(edits:[" + rep("{deleteFile:{path:\"\"}}", 600) + "]){ok}}"),
+		"many wrong edits":                as("mutation{validate(edits:[" + rep("{deleteFil:{path:\"\"}}", 600) + "]){ok}}"),
+		"edits that are none":             as("mutation{validate(edits:[" + rep("{}", 1900) + "]){ok}}"),
+		"edits that are two":              {Actor: maintainer, Query: "mutation($e:[EditInput!]!){validate(edits:$e){ok}}", Variables: map[string]any{"e": slices.Repeat([]any{map[string]any{"deleteFile": map[string]any{"path": "x"}, "put": map[string]any{"collection": "a", "id": 1, "document": wide[:30]}}}, 5000)}},
+		"a wide document":                 {Actor: maintainer, Query: "mutation($d:JSON!){validate(edits:[{put:{collection:\"a\",id:1,document:$d}}]){ok}}", Variables: map[string]any{"d": slices.Repeat(wide, 9)}},
+		"a wide document, often":          {Actor: maintainer, Query: "mutation($d:JSON!){validate(edits:[" + rep("{put:{collection:\"a\",id:1,document:$d}}", 300) + "]){ok}}", Variables: map[string]any{"d": slices.Repeat(wide, 9)}},
+		"a document in itself":            {Actor: maintainer, Query: "mutation($d:JSON!){validate(edits:[{put:{collection:\"a\",id:1,document:[" + rep("$d ", 1900) + "]}}]){ok}}", Variables: map[string]any{"d": slices.Repeat(wide, 9)}},
+		"a deep document":                 {Actor: maintainer, Query: "mutation($d:JSON!){validate(edits:[{put:{collection:\"a\",id:1,document:$d}}]){ok}}", Variables: map[string]any{"d": deepJSON}},
+		"a deep literal document":         as("mutation{validate(edits:[{put:{collection:\"a\",id:1,document:" + rep("[", 1000) + rep("]", 1000) + "}}]){ok}}"),
+		"a document of words":             as("mutation{validate(edits:[{put:{collection:\"a\",id:1,document:[" + rep("WORD ", 1900) + "]}}]){ok}}"),
+		"bytes that are none":             {Actor: maintainer, Query: "mutation($b:String!){validate(edits:[{putFile:{path:\"a\",base64:$b}}]){ok}}", Variables: map[string]any{"b": rep("?", 1<<20)}},
 	}
 }
 
@@ -254,7 +279,7 @@ func TestHostileQueriesAreAnsweredSoon(t *testing.T) {
 		})
 	}
 	for name, request := range hostile() {
-		soon(name, f.view, Config{Histories: f.histories(t)}, request)
+		soon(name, f.view, Config{Histories: f.histories(t), Proposals: manyProposals(500)}, request)
 	}
 	// A history that is not ready makes errors of what would be values.
 	many, unready := bigView(t, f.model, 300), &fakeHistories{Unready: "later", reads: map[string]int{}}

@@ -17,19 +17,28 @@ func (t typeRef) isJSON() bool {
 }
 
 // json returns the text of in. A variable inside a literal is written as what it holds;
-// a member whose variable has no value is left out.
+// a member whose variable has no value is left out. A text that is too large for any
+// document is not finished: a few variables could make one of any size.
 func (c *coercer) json(in inputValue, path string) jsonText {
-	return jsonText(c.appendJSON(nil, in, path))
+	b := c.appendJSON(nil, in, path)
+	if len(b) > content.MaxBytes {
+		c.fail(in, "%s has more than %d bytes, as JSON.", path, content.MaxBytes)
+		return ""
+	}
+	return jsonText(b)
 }
 
 func (c *coercer) appendJSON(b []byte, in inputValue, path string) []byte {
+	if len(b) > content.MaxBytes {
+		return b
+	}
 	switch in.kind {
 	case stringInput:
 		return content.AppendString(b, in.text)
 	case booleanInput, numberInput:
 		return append(b, in.text...)
 	case wordInput:
-		c.fail(in, "%s: %s is no JSON; a text is written in quotes.", path, in)
+		c.fail(in, "%s: %s in it is no JSON; a text is written in quotes.", path, in)
 	case variableInput:
 		if v, ok := c.variables[in.text]; ok {
 			return c.appendVariable(b, in, v, path)
@@ -48,7 +57,7 @@ func (c *coercer) appendItems(b []byte, in inputValue, path string) []byte {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = c.appendJSON(b, item, path+"["+strconv.Itoa(i)+"]")
+		b = c.appendJSON(b, item, path)
 	}
 	return append(b, ']')
 }
@@ -65,7 +74,7 @@ func (c *coercer) appendMembers(b []byte, in inputValue, path string) []byte {
 		}
 		first = false
 		b = append(content.AppendString(b, in.names[i]), ':')
-		b = c.appendJSON(b, item, path+"."+in.names[i])
+		b = c.appendJSON(b, item, path)
 	}
 	return append(b, '}')
 }
@@ -86,6 +95,6 @@ func (c *coercer) appendVariable(b []byte, in inputValue, v any, path string) []
 	case time.Time:
 		return content.AppendString(b, v.Format(time.RFC3339Nano))
 	}
-	c.fail(in, "%s: %s stands in JSON; declare it as JSON.", path, in)
+	c.fail(in, "%s: %s in it must be declared as JSON.", path, in)
 	return append(b, "null"...)
 }

@@ -57,6 +57,9 @@ type Limits struct {
 	// Written is that number where the operation is a mutation: 200,000. Its documents
 	// may also be nested as deep as documents may.
 	Written int
+	// WrittenBytes is how large the documents, patches and attachments of all mutations of
+	// one request may be together, however often a variable stands in them: 64 MiB.
+	WrittenBytes int
 	// Mutations of one request: 20.
 	Mutations int
 	// Heads is how many commits of proposals one request may read: 40.
@@ -90,7 +93,7 @@ func (l Limits) withDefaults() Limits {
 		{&l.Work, 200_000}, {&l.Cost, 500_000}, {&l.Conditions, 300}, {&l.Orders, 10},
 		{&l.Revisions, 10}, {&l.Searches, 10}, {&l.SearchText, 200}, {&l.Variables, 10_000}, {&l.AnswerBytes, 64 << 20}, {&l.Errors, 20},
 		{&l.Cached, 500}, {&l.PageSize, 20}, {&l.MaxPageSize, 500}, {&l.Behind, 5000},
-		{&l.Written, 200_000}, {&l.Mutations, 20}, {&l.Heads, 40},
+		{&l.Written, 200_000}, {&l.WrittenBytes, 64 << 20}, {&l.Mutations, 20}, {&l.Heads, 40},
 	} {
 		if *d.field == 0 {
 			*d.field = d.value

@@ -73,9 +73,9 @@ type planner struct {
 	// pages is how often the connection whose fields are being planned stands in the
 	// answer.
 	pages int
-	// searches is how many there are, writes how many mutations.
-	searches, writes int
-	revisions        map[string]bool
+	// searches is how many there are, writes how many mutations, with written bytes.
+	searches, writes, written int
+	revisions                 map[string]bool
 }
 
 // plan binds an operation to its variables. What is refused here was not executed.

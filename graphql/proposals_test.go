@@ -334,3 +334,15 @@ func (f *fakeProposals) Reopen(ctx context.Context, by content.Actor, number int
 		return nil
 	}, func(p *content.Proposal) { p.State = content.ProposalOpen })
 }
+
+// manyProposals are n open ones, each of which changes the same record.
+func manyProposals(n int) *fakeProposals {
+	f := &fakeProposals{Records: map[int][]string{}, Reports: map[int]*fakeReport{}}
+	problems := slices.Repeat(f.problems(content.Edit{Ref: content.Ref{Collection: "projects", ID: "beta"}}), 30)
+	for i := n; i > 0; i-- {
+		f.All = append(f.All, &content.Proposal{Number: i, Title: "t", State: content.ProposalOpen, Head: content.Hash(fmt.Sprintf("%040d", i)), Base: "v1"})
+		f.Records[i] = []string{"projects/beta"}
+		f.Reports[i] = &fakeReport{ProposalReport: content.ProposalReport{Checks: []content.Check{{Name: content.CheckContent, Status: content.CheckFailed, Problems: problems, Known: problems}}}}
+	}
+	return f
+}

@@ -489,12 +489,12 @@ func TestWhatIsNoSubscription(t *testing.T) {
 	f, h := past(t)
 	s := newSchema(t, f.model, Config{Histories: h})
 	for query, code := range map[string]Code{
-		`{ __typename }`:                              "",
-		`mutation { __typename }`:                     "",
-		`subscription {`:                              CodeParse,
-		`subscription { __typename }`:                 CodeValidation,
-		`subscription { changes { key } __typename }`: CodeValidation,
-		`subscription { a: changes { key } b: changes { key } }`:                                              CodeValidation,
+		`{ __typename }`:                                         "",
+		`mutation { __typename }`:                                "",
+		`subscription {`:                                         CodeParse,
+		`subscription { __typename }`:                            CodeValidation,
+		`subscription { changes { key } __typename }`:            CodeValidation,
+		`subscription { a: changes { key } b: changes { key } }`: CodeValidation,
 		`subscription { changes { key } ...F } fragment F on Subscription { more: changes { key } }`:          CodeValidation,
 		`subscription { ... { ... on Subscription { x: changes { key } } } changes { key } }`:                 CodeValidation,
 		`subscription { __schema { types { name } } }`:                                                        CodeValidation,
