@@ -74,3 +74,32 @@ func wholeProblems(t *testing.T, files tree, problems []content.Problem) {
 		t.Error("not sorted")
 	}
 }
+
+// Whatever the owners file is, it can be used or it is said why not; and whatever it
+// says, a change is answered.
+func FuzzReadOwners(f *testing.F) {
+	for _, archive := range archivesOf(f) {
+		files, _ := unpack(archive)
+		if source, ok := files["owners.json"]; ok {
+			f.Add(source, `{"name": "x", "people": [{"name": "a"}]}`)
+		}
+	}
+	f.Add(`{"owners": [{"collection": "things", "field": "/*/*", "people": ["@"], "approvals": 1e0}, {"files": "**/t*/**", "people": ["a"]}]}`, `[[1]]`)
+	f.Fuzz(func(t *testing.T, source, record string) {
+		files := tree{"schema.json": `{}`, "things/one.json": record, "owners.json": source}
+		r := examineTree(files)
+		wholeProblems(t, files, r.problems)
+		owners, problems := ReadOwners("owners.json", source)
+		if (owners == nil) != (len(problems) > 0) {
+			t.Fatalf("owners %v, problems:\n%s", owners, listing(problems))
+		}
+		root, _ := content.Parse(record)
+		for _, c := range []content.FileChange{{Path: "things/one.json", After: root}, {Was: "things/one.json", Path: "things/one.json", Before: root}} {
+			for _, o := range owners.Required(r.model, []content.FileChange{c}) {
+				if len(o.Places) != 1 || len(o.Places[0].Pointers) == 0 || o.Missing(content.Person{}, nil) == 0 {
+					t.Fatalf("%+v", o)
+				}
+			}
+		}
+	})
+}
