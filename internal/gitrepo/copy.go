@@ -23,11 +23,11 @@ func (r *Repo) fetchLocal(ctx context.Context, path string) (changed bool, err e
 	if src.Shallow() {
 		return false, fmt.Errorf("%w, and a mirror needs the past: run `git fetch --unshallow` in %s", ErrShallow, path)
 	}
-	refs, err := src.rawRefs(ctx, mirrored)
+	refs, err := src.rawRefs(ctx, append([]string{remotePulls}, mirrored...))
 	if err != nil {
 		return false, err
 	}
-	offer := advertised{refs: map[string]oid{}}
+	offer := advertised{refs: map[string]oid{}, pulls: map[int]oid{}}
 	for _, ref := range refs {
 		offer.add(ref.name, ref.id)
 	}

@@ -7,6 +7,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/go-git/go-git/v5/plumbing/protocol/packp"
@@ -27,13 +29,15 @@ const (
 
 // advertised is what a remote has to offer.
 type advertised struct {
-	refs map[string]oid // branches and tags, tags not followed
-	head string         // the branch that HEAD names, "" when not told
+	refs  map[string]oid // branches and tags, tags not followed
+	head  string         // the branch that HEAD names, "" when not told
+	pulls map[int]oid    // heads of pull requests
 }
 
 // Fetch makes a mirror what its remote is: new commits are fetched, branches and
 // tags that are gone are deleted, forced ones follow, HEAD names the remote's
-// branch. Refs that are not branches or tags are left alone. Objects come first
+// branch. With Config.Pulls the heads of pull requests are kept likewise, the
+// newest 10,000; one that is gone is dropped. Other refs are left alone. Objects come first
 // and refs after, so readers never meet a commit that is not there; with nothing
 // new nothing is written. changed tells whether any ref, or HEAD, is another.
 //
@@ -181,7 +185,7 @@ func ownKey() string {
 
 // readAdvertised keeps the branches and tags of an advertisement.
 func readAdvertised(ar *packp.AdvRefs) advertised {
-	offer := advertised{refs: map[string]oid{}}
+	offer := advertised{refs: map[string]oid{}, pulls: map[int]oid{}}
 	for name, id := range ar.References {
 		offer.add(name, id)
 	}
@@ -201,24 +205,39 @@ func (a *advertised) add(name string, id oid) {
 			a.refs[name] = id
 		}
 	}
+	digits, ok := strings.CutPrefix(name, remotePulls)
+	if !ok {
+		return
+	}
+	if digits, ok = strings.CutSuffix(digits, "/head"); ok && isNumber(digits) {
+		if n, err := strconv.Atoi(digits); err == nil {
+			a.pulls[n] = id
+		}
+	}
 }
 
 // wants are the objects offered that are not here, each once.
 func (r *Repo) wants(offer advertised) []oid {
 	var wants []oid
 	asked := map[oid]bool{}
-	for _, id := range offer.refs {
+	want := func(id oid) {
 		if !asked[id] && !r.store.has(id) {
 			asked[id] = true
 			wants = append(wants, id)
 		}
 	}
+	for _, id := range offer.refs {
+		want(id)
+	}
+	for _, n := range r.pullsOf(offer) {
+		want(offer.pulls[n])
+	}
 	return wants
 }
 
-// haves are commits of the mirror, the newest of each branch and tag first.
+// haves are commits of the mirror, the newest of each ref first.
 func (r *Repo) haves(ctx context.Context) ([]oid, error) {
-	refs, err := r.rawRefs(ctx, mirrored)
+	refs, err := r.rawRefs(ctx, append([]string{ownPulls}, mirrored...))
 	if err != nil {
 		return nil, err
 	}
@@ -299,8 +318,12 @@ func (r *Repo) adopt(ctx context.Context, offer advertised) (changed bool, err e
 		}
 		changed = true
 	}
+	pulled, err := r.adoptPulls(ctx, offer)
+	if err != nil {
+		return changed || pulled, err
+	}
 	moved, err := r.adoptHead(ctx, offer.head)
-	return changed || moved, err
+	return changed || pulled || moved, err
 }
 
 func (r *Repo) adoptHead(ctx context.Context, branch string) (bool, error) {

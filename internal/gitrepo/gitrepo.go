@@ -18,6 +18,7 @@
 package gitrepo
 
 import (
+	"context"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -61,6 +62,8 @@ var (
 	ErrNotRepository = errors.New("not a git repository")
 	// ErrChanged: a ref is not what it was when its change was decided on.
 	ErrChanged = errors.New("changed by another process")
+	// ErrRejected: a remote that does not let a ref be changed.
+	ErrRejected = errors.New("rejected by the remote")
 	// ErrCheckedOut: a branch that a work tree has checked out.
 	ErrCheckedOut = errors.New("checked out")
 	// ErrBusy: Git is in the middle of something in the work tree.
@@ -91,6 +94,13 @@ type Config struct {
 	// Username and Password are offered to an HTTP server, beside those in the URL.
 	// They are never written to disk.
 	Username, Password string
+	// Pulls makes Fetch take over the heads of the remote's pull requests as well, as
+	// Gitea and GitHub offer them: refs/pull/<n>/head is then refs/koonti/pulls/<n>.
+	Pulls bool
+	// Proposal says which commit proposal/<n> means to Resolve. ErrNotFound leaves it
+	// to the branch proposals/<n>, as without it. What is answered may be read, and
+	// what ~n and ^n lead to from there, exposed or not.
+	Proposal func(ctx context.Context, number int) (Hash, error)
 	// SSHKey is the file of an unencrypted private key. Default: the agent at
 	// SSH_AUTH_SOCK, else the first of ~/.ssh/id_ed25519, id_ecdsa, id_rsa.
 	SSHKey string

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/agnivade/levenshtein"
+	"github.com/go-git/go-git/v5/plumbing"
 )
 
 const (
@@ -41,15 +42,15 @@ func (e *RevisionError) Error() string {
 func (e *RevisionError) Unwrap() error { return e.Reason }
 
 // Resolve finds the commit that a revision names. In this order: HEAD, which is
-// served; proposal/<n>; a full ref; a branch; a tag; a full hash; a hash's
+// served; proposal/<n>, which Config.Proposal may know; a full ref; a branch; a tag; a full hash; a hash's
 // first digits, seven or more, if only one commit begins with them; each
 // followed by any number of ~n and ^n, which mean what they mean to Git. Then a
 // time, ISO 8601 with dashes: the newest commit on served's line of first
 // parents that was committed at or before it. A bare date is the end of that
 // day in UTC, a time without a zone is UTC.
 //
-// Only commits that can be reached from exposed refs, or from served, are
-// answered; whether others exist is not told. A revision may come from anyone:
+// Only commits that can be reached from exposed refs, from served, or from a
+// proposal asked for by its number, are answered; whether others exist is not told. A revision may come from anyone:
 // it never becomes a path or a pattern, and what it costs is bounded. The
 // error, but for failures to read, is a *RevisionError.
 func (r *Repo) Resolve(ctx context.Context, rev string, served Hash) (Hash, error) {
@@ -135,6 +136,10 @@ func (r *Repo) named(ctx context.Context, in extent, name string, served Hash) (
 	if strings.HasPrefix(name, "refs/") && !r.exposed(name) {
 		return "", fmt.Errorf("%w: only what is under %s may be read", ErrNotExposed, strings.Join(r.cfg.Exposed, ", "))
 	}
+	h, err := r.proposal(ctx, name)
+	if !errors.Is(err, errNoName) {
+		return h, err
+	}
 	for _, ref := range refNames(name) {
 		if !r.exposed(ref) {
 			continue
@@ -174,6 +179,29 @@ func (r *Repo) within(ctx context.Context, in extent, id oid, served Hash) error
 func isProposal(name string) bool {
 	name, _ = strings.CutPrefix(name, "refs/heads/")
 	return strings.HasPrefix(name, "proposal/") || strings.HasPrefix(name, "proposals/")
+}
+
+// proposal asks the opener what proposal/<n> means.
+func (r *Repo) proposal(ctx context.Context, name string) (Hash, error) {
+	digits, ok := strings.CutPrefix(name, "proposal/")
+	if !ok || !isNumber(digits) || r.cfg.Proposal == nil {
+		return "", errNoName
+	}
+	n, err := strconv.Atoi(digits)
+	if err != nil {
+		return "", errNoName
+	}
+	h, err := r.cfg.Proposal(ctx, n)
+	if errors.Is(err, ErrNotFound) {
+		return "", errNoName
+	}
+	if err != nil {
+		return "", fmt.Errorf("proposal %d: %w", n, err)
+	}
+	if err := r.holds(h, plumbing.CommitObject); err != nil {
+		return "", fmt.Errorf("proposal %d: %w", n, err)
+	}
+	return h, nil
 }
 
 // refNames are the full names that a name may stand for, in order.

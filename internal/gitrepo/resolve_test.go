@@ -429,3 +429,39 @@ func TestShallowClone(t *testing.T) {
 		t.Errorf("a time before what was there: %s, %v", h, err)
 	}
 }
+
+// The opener says what proposal/<n> means, be it exposed or not; what he does not
+// know is the branch.
+func TestResolveProposalsAsTheOpenerSays(t *testing.T) {
+	g := knotted(t)
+	tip := g.hash("main")
+	hidden := Hash(g.run("commit-tree", "-m", "of a fork", "-p", string(tip), "main^{tree}"))
+	g.run("update-ref", "refs/koonti/pulls/7", string(hidden))
+	broken := errors.New("the forge is away")
+	r := g.open(Config{Proposal: func(_ context.Context, n int) (Hash, error) {
+		switch n {
+		case 7:
+			return hidden, nil
+		case 8:
+			return "", broken
+		case 9:
+			return Hash(strings.Repeat("12", 20)), nil
+		}
+		return "", fmt.Errorf("proposal %d: %w", n, ErrNotFound)
+	}})
+	for rev, want := range map[string]Hash{
+		"proposal/7": hidden, "proposal/7~1": tip, "proposal/7^": tip, "proposal/7^0": hidden, "proposal/12": g.hash("proposals/12"), "proposal/99": g.hash("refs/heads/proposal/99"),
+	} {
+		if got, err := r.Resolve(background, rev, tip); got != want || err != nil {
+			t.Errorf("%s: %s, %v, want %s", rev, got, err, want)
+		}
+	}
+	for rev, want := range map[string]error{
+		"proposal/8": broken, "proposal/9": ErrNotFound, "proposal/10": ErrNotFound, "proposal/07": ErrNotFound, string(hidden): ErrNotFound,
+		"refs/koonti/pulls/7": ErrNotExposed, "proposal/7^2": ErrNotFound,
+	} {
+		if got, err := r.Resolve(background, rev, tip); !errors.Is(err, want) || got != "" {
+			t.Errorf("%s: %s, %v, want %v", rev, got, err, want)
+		}
+	}
+}
