@@ -221,7 +221,7 @@ func (p *planner) changeQuery(f *planField, args map[string]any, fail func(strin
 		q.Record = &content.Ref{Collection: q.Collection, ID: content.ID(id)}
 	}
 	if author, ok := args["author"].(string); ok {
-		q.Author = p.authorPart(f, author)
+		q.Author, q.AuthorByName = p.authorPart(f, author), !ShowsAddresses(p.actor.Role)
 	}
 	kinds, _ := args["kind"].([]any)
 	for _, kind := range kinds {
@@ -517,7 +517,7 @@ func readFeedFacets(ctx context.Context, c *call) (any, error) {
 		e := &facetEntry{value: f.Value, label: f.Value, count: f.Count, of: total}
 		switch asked.by {
 		case content.FacetAuthor:
-			e.value = c.discreet(f.Value)
+			e.value = c.plan.discreet(f.Value)
 			e.label = e.value
 		case content.FacetCollection:
 			if of := c.model.Collection(content.CollectionName(f.Value)); of != nil {

@@ -27,7 +27,7 @@ func TestCases(t *testing.T) {
 			f := loadFixture(t, path)
 			var faults []string
 			s := newSchema(t, f.model, Config{
-				Searcher: fakeSearch{}, Histories: f.histories(t), Proposals: f.proposals(t).orNone(), ShowEmails: f.files["hide-emails"] == "",
+				Searcher: fakeSearch{}, Histories: f.histories(t), Proposals: f.proposals(t).orNone(),
 				OnInternal: func(err error) { faults = append(faults, err.Error()) },
 			})
 			if _, ok := f.files["schema.graphql"]; ok {

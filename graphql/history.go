@@ -246,20 +246,23 @@ func (c *call) movedTo(ctx context.Context) (*item, error) {
 // address is what looks like an electronic mail address.
 var address = regexp.MustCompile(`[\p{L}\p{N}._%+-]+@[\p{L}\p{N}.-]+`)
 
-// discreet leaves addresses out of what people and forges wrote beside the content,
-// unless they are shown. Config.Discreet, readEmail and authorPart are all that decides so.
-func (s *Schema) discreet(text string) string { return s.config.Discreet(text) }
+// ShowsAddresses reports whether people's addresses are shown to those who have a role.
+func ShowsAddresses(role content.Role) bool { return role.Allows(content.RoleReader) }
 
-// Discreet leaves people's addresses out of a text, unless they are shown.
-func (c Config) Discreet(text string) string {
-	if c.ShowEmails || !strings.Contains(text, "@") {
+// discreet leaves addresses out of what people and forges wrote beside the content,
+// unless they are shown. Discreet, readEmail and authorPart are all that decides so.
+func (p *plan) discreet(text string) string { return Discreet(p.actor.Role, text) }
+
+// Discreet leaves people's addresses out of a text, unless they are shown to role.
+func Discreet(role content.Role, text string) string {
+	if ShowsAddresses(role) || !strings.Contains(text, "@") {
 		return text
 	}
 	return address.ReplaceAllString(text, "…")
 }
 
 func readEmail(_ context.Context, c *call) (any, error) {
-	if !c.config.ShowEmails {
+	if !ShowsAddresses(c.plan.actor.Role) {
 		return nil, nil
 	}
 	return textOrNil(c.source.(content.Person).Email), nil
@@ -269,7 +272,7 @@ func readEmail(_ context.Context, c *call) (any, error) {
 func (p *planner) authorPart(f *planField, text string) string {
 	text = strings.TrimSpace(text)
 	switch {
-	case !p.config.ShowEmails && strings.Contains(text, "@"):
+	case !ShowsAddresses(p.actor.Role) && strings.Contains(text, "@"):
 		p.fail(newError(CodeForbidden, "Addresses are not shown here; \"author\" can be a part of a name."), f.nodes[0])
 	case len([]rune(text)) > p.limits.SearchText:
 		p.fail(tooLarge("\"author\" has %d characters; the limit is %d.", len([]rune(text)), p.limits.SearchText), f.nodes[0])

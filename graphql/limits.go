@@ -18,9 +18,6 @@ type Config struct {
 	Histories Histories
 	// Proposals answers what is proposed, and changes it; nil: that is UNAVAILABLE.
 	Proposals Proposals
-	// ShowEmails hands out people's addresses. Without it they are null, left out of
-	// messages of commits, and cannot be looked for.
-	ShowEmails bool
 	// OnInternal is told of every fault of the server's own: a panic, or an error
 	// that wraps no sentinel of content. It may be called by several goroutines.
 	// Default: nothing is done.

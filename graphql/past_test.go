@@ -167,11 +167,15 @@ func (p *fakePast) matching(q content.ChangeQuery) []content.Change {
 
 func (p *fakePast) matches(c *content.Change, q content.ChangeQuery) bool {
 	author := p.commit(c.Commit).Author
+	address := author.Email
+	if q.AuthorByName {
+		address = ""
+	}
 	approved := slices.ContainsFunc(c.Approvals, func(a content.Approval) bool { return a.Person.Email != author.Email })
 	switch {
 	case q.Collection != "" && q.Collection != c.Collection,
 		q.Field != nil && !touches(c, *q.Field),
-		!strings.Contains(fold(author.Name+"\n"+author.Email), fold(q.Author)),
+		!strings.Contains(fold(author.Name+"\n"+address), fold(q.Author)),
 		len(q.Kinds) > 0 && !slices.Contains(q.Kinds, c.Kind),
 		q.Approved != nil && *q.Approved != approved,
 		!q.Since.IsZero() && c.At.Before(q.Since),

@@ -269,15 +269,15 @@ func nameOf(part func(content.Ref) string) func(*content.MergeConflict) any {
 func readCheckSummary(_ context.Context, c *call) (any, error) {
 	summary := c.source.(spoken[*content.Check]).of.Summary
 	if text, ok := summary[c.bound.lang]; ok {
-		return c.discreet(text), nil
+		return c.plan.discreet(text), nil
 	}
-	return c.discreet(summary["en"]), nil
+	return c.plan.discreet(summary["en"]), nil
 }
 
 // allSaid makes a reader of a list of what people wrote beside the content.
 func allSaid[T any](read func(T) []string) reader {
 	return func(_ context.Context, c *call) (any, error) {
-		return each(read(c.source.(T)), func(text string) any { return c.discreet(text) }), nil
+		return each(read(c.source.(T)), func(text string) any { return c.plan.discreet(text) }), nil
 	}
 }
 

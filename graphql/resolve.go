@@ -576,11 +576,13 @@ func reading[T any](read func(context.Context, T) (any, error)) reader {
 // said makes a reader of what people wrote beside the content, saidOrNil one of what
 // may not be there.
 func said[T any](read func(T) string) reader {
-	return func(_ context.Context, c *call) (any, error) { return c.discreet(read(c.source.(T))), nil }
+	return func(_ context.Context, c *call) (any, error) { return c.plan.discreet(read(c.source.(T))), nil }
 }
 
 func saidOrNil[T any](read func(T) string) reader {
-	return func(_ context.Context, c *call) (any, error) { return textOrNil(c.discreet(read(c.source.(T)))), nil }
+	return func(_ context.Context, c *call) (any, error) {
+		return textOrNil(c.plan.discreet(read(c.source.(T)))), nil
+	}
 }
 
 // orNil keeps a nil pointer from being answered as what it does not point to, valueOf

@@ -535,14 +535,15 @@ func TestWhatIsNoSubscription(t *testing.T) {
 // says of the same change.
 func TestAnEventIsAnsweredAsAChangeIs(t *testing.T) {
 	f, h := past(t)
-	s := newSchema(t, f.model, Config{Histories: h, ShowEmails: true})
+	s := newSchema(t, f.model, Config{Histories: h})
+	reader := content.Actor{Role: content.RoleReader}
 	const selection = `{ key kind at was { id } record { id title record { key title } } fields { field before after words { kind text } }
 		previous document unreadable commit { hash subject author { name email } coAuthors { name } }
 		publication { commit { hash } changes { kind } } pullRequest { number } approvals { source person { name } } __typename }`
 	c1 := strings.Repeat("c1", 20)
 	// The steps of the history that is told know what they began with.
 	answers := func(lang string) (asked, told []string) {
-		response := s.Do(t.Context(), f.view, f.at, Request{Query: fmt.Sprintf(`{ changes(lang: %s, includeFormatting: true) { nodes %s } }`, lang, selection)})
+		response := s.Do(t.Context(), f.view, f.at, Request{Actor: reader, Query: fmt.Sprintf(`{ changes(lang: %s, includeFormatting: true) { nodes %s } }`, lang, selection)})
 		var body struct {
 			Data struct {
 				Changes struct{ Nodes []json.RawMessage }
@@ -556,7 +557,7 @@ func TestAnEventIsAnsweredAsAChangeIs(t *testing.T) {
 				asked = append(asked, `{"data":{"changes":`+string(node)+`}}`)
 			}
 		}
-		sub, refused := s.Subscribe(f.view, Request{Query: fmt.Sprintf(`subscription { changes(after: %q, lang: %s, includeFormatting: true) %s }`, c1, lang, selection)})
+		sub, refused := s.Subscribe(f.view, Request{Actor: reader, Query: fmt.Sprintf(`subscription { changes(after: %q, lang: %s, includeFormatting: true) %s }`, c1, lang, selection)})
 		if refused != nil {
 			t.Fatalf("%s", refused.Body)
 		}

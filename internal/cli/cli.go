@@ -90,7 +90,7 @@ says what they may be; Git says who changed what and when.`,
 	})
 	root.AddCommand(a.serve(), a.check(), a.sdl(), a.query(), a.modelSchema(), a.init(), a.newRecord(), a.format(),
 		a.log(), a.blame(), a.diff(), a.show(), a.audit())
-	root.AddCommand(a.gitSetup(), a.mergeDriver(), a.hook())
+	root.AddCommand(a.gitSetup(), a.mergeDriver(), a.hook(), a.token())
 	root.Args = func(c *cobra.Command, args []string) error {
 		return unknownCommand(c, args)
 	}

@@ -27,6 +27,7 @@ type serveFlags struct {
 	ref, addr, remote, cache, log, onPublish string
 	fetch                                    time.Duration
 	keys                                     keyFlags
+	access                                   accessFlags
 }
 
 func (a *app) serve() *cobra.Command {
@@ -55,6 +56,7 @@ valid version is served in its place, and the problem is told.`,
 	c.Flags().StringVar(&flags.onPublish, "on-publish", "", "URL that a notice is posted to when a new view is served; signed with "+hookSecret+" of the environment")
 	c.Flags().StringVar(&flags.log, "log", "text", "form of the log on standard error: text or json")
 	flags.keys.add(c)
+	flags.access.add(c)
 	c.MarkFlagsMutuallyExclusive("repo", "remote")
 	return c
 }
@@ -99,7 +101,11 @@ func (a *app) runServe(ctx context.Context, flags serveFlags) error {
 	}
 	defer past.Close()
 	indexing, remembering := newIndexer(index, log), newHistorian(past, log)
-	srv := server.New(server.Config{Logger: log, Version: Version(), GraphQL: graphql.Config{Searcher: searcher{index}, Histories: histories{past}, ShowEmails: true}})
+	who, err := flags.access.resolver(repo, listener.Addr(), log)
+	if err != nil {
+		return err
+	}
+	srv := server.New(server.Config{Logger: log, Version: Version(), Access: who, GraphQL: graphql.Config{Searcher: searcher{index}, Histories: histories{past}}})
 	cfg := catalog.Config{Repo: repo, Ref: flags.ref, Model: outside, Logger: log}
 	cfg.Prepare = func(view *content.View) {
 		remembering.prepare(view)

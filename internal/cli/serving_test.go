@@ -50,6 +50,7 @@ func start(t testing.TB, args ...string) *running {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	out, log := &buffer{}, &buffer{}
+	t.Setenv("XDG_CONFIG_HOME", t.TempDir()) // the tokens of whoever runs the tests
 	done := make(chan int, 1)
 	args = append([]string{"serve", "--addr", "127.0.0.1:0"}, args...)
 	go func() { done <- Run(ctx, args, Streams{strings.NewReader(""), out, log}) }()

@@ -176,7 +176,9 @@ type ChangeQuery struct {
 	Field *Pointer
 	// Author is a part of a name or address, without regard to case.
 	Author string
-	Kinds  []ChangeKind
+	// AuthorByName: Author is a part of a name, and of no address.
+	AuthorByName bool
+	Kinds        []ChangeKind
 	// Approved: whether someone other than its author approved it.
 	Approved *bool
 	// Since and Until bound Change.At, both included.

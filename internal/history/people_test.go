@@ -143,6 +143,8 @@ func TestWhoBroughtAChangeAndWhoApprovedIt(t *testing.T) {
 		{"by name, also as co-author", content.ChangeQuery{Author: "aino"}, 3},
 		{"by the name that .mailmap gives", content.ChangeQuery{Author: "eino e"}, 2},
 		{"by address", content.ChangeQuery{Author: "EINO@EXAMPLE"}, 2},
+		{"by name alone, part of a name", content.ChangeQuery{Author: "eino e", AuthorByName: true}, 2},
+		{"by name alone, part of an address", content.ChangeQuery{Author: "example", AuthorByName: true}, 0},
 		{"by pull request", content.ChangeQuery{PullRequest: 12}, 1},
 		{"since the third hour", content.ChangeQuery{Since: time.Date(2026, 1, 1, 3, 0, 0, 0, time.UTC)}, 2},
 		{"until the second: when it was merged counts", content.ChangeQuery{Until: time.Date(2026, 1, 1, 1, 0, 0, 0, time.UTC)}, 1},

@@ -38,7 +38,7 @@ func (p *Past) ask(ctx context.Context, q content.ChangeQuery) (*asked, error) {
 		}
 	}
 	if q.Author != "" {
-		a.authors = p.called(q.Author)
+		a.authors = p.called(q.Author, q.AuthorByName)
 	}
 	if q.Field != nil && q.Record != nil {
 		var err error
@@ -49,13 +49,14 @@ func (p *Past) ask(ctx context.Context, q content.ChangeQuery) (*asked, error) {
 	return a, nil
 }
 
-// called finds the people of whose name or address part is a part, as .mailmap has them.
-func (p *Past) called(part string) map[int32]bool {
+// called finds the people of whose name, or address where it counts, part is a part, as
+// .mailmap has them.
+func (p *Past) called(part string, byName bool) map[int32]bool {
 	part = strings.ToLower(part)
 	out := map[int32]bool{}
 	for i := range p.people {
 		who := p.person(int32(i))
-		if strings.Contains(strings.ToLower(who.Name), part) || strings.Contains(strings.ToLower(who.Email), part) {
+		if strings.Contains(strings.ToLower(who.Name), part) || !byName && strings.Contains(strings.ToLower(who.Email), part) {
 			out[int32(i)] = true
 		}
 	}

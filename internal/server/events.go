@@ -199,7 +199,11 @@ func (h *handler) events(w http.ResponseWriter, r *http.Request) error {
 	}
 	sub, response := schema.Subscribe(view, request)
 	if sub == nil && response == nil {
-		response = schema.Do(r.Context(), view, h.catalog, request)
+		if err := h.mayRun(r, schema, request); err != nil {
+			return h.refuse(w, typeJSON, h.server.refusal(w, err))
+		}
+		response = schema.Do(r.Context(), view, h.revisions(r), request)
+		h.auditAnswer(r, response)
 	}
 	switch {
 	case r.Context().Err() != nil:
@@ -234,7 +238,10 @@ func (h *handler) follow(s *stream, r *http.Request, sub *graphql.Subscription) 
 	for {
 		heard := audience.heard() // before the view is taken
 		view := h.catalog.Current()
-		if done, err := h.bring(ctx, s, sub, view); err != nil || done {
+		if !h.stillAsked(r) {
+			return ignoreGone(s.complete(ctx))
+		}
+		if done, err := h.bring(ctx, s, sub, view, h.revisions(r)); err != nil || done {
 			return err
 		}
 		if !h.wait(ctx, s, heard, sub.Behind(view)) {
@@ -244,7 +251,7 @@ func (h *handler) follow(s *stream, r *http.Request, sub *graphql.Subscription) 
 }
 
 // bring sends what a view brings, and reports whether the stream is at its end.
-func (h *handler) bring(ctx context.Context, s *stream, sub *graphql.Subscription, view *content.View) (done bool, err error) {
+func (h *handler) bring(ctx context.Context, s *stream, sub *graphql.Subscription, view *content.View, revisions graphql.Revisions) (done bool, err error) {
 	schema, err := h.server.schema(view.Model)
 	if err != nil {
 		return true, err
@@ -258,7 +265,7 @@ func (h *handler) bring(ctx context.Context, s *stream, sub *graphql.Subscriptio
 	}
 	missing := s.missing
 	s.missing = time.Time{}
-	for e := range sub.Next(ctx, view, h.catalog) {
+	for e := range sub.Next(ctx, view, revisions) {
 		if e.Later {
 			if s.missing = cmp.Or(missing, time.Now()); time.Since(s.missing) < h.server.cfg.GiveUp {
 				return false, nil

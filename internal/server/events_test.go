@@ -464,7 +464,7 @@ func TestGraphQLOverEvents(t *testing.T) {
 		{"a syntax error", "POST", "/graphql", `{"query": "{"}`, posted, 200, typeEvents, `"code":"GRAPHQL_PARSE_FAILED"`},
 		{"a wrong field", "POST", "/graphql", `{"query": "subscription { changs { key } }"}`, posted, 200, typeEvents, `Did you mean \"changes\"?`},
 		{"two fields", "POST", "/graphql", `{"query": "subscription { a: changes { key } b: changes { key } }"}`, posted, 200, typeEvents, `"code":"GRAPHQL_VALIDATION_FAILED"`},
-		{"a mutation", "POST", "/graphql", `{"query": "mutation { x }"}`, posted, 200, typeEvents, `"code":"GRAPHQL_VALIDATION_FAILED"`},
+		{"a mutation by nobody", "POST", "/graphql", `{"query": "mutation { x }"}`, posted, 401, typeJSON, `"code":"UNAUTHENTICATED"`},
 		{"a mutation by GET", "GET", get("mutation { x }"), "", events, 405, typeJSON, `"code":"METHOD_NOT_ALLOWED"`},
 		{"no query", "POST", "/graphql", `{}`, posted, 400, typeJSON, "query is missing"},
 		{"no JSON", "POST", "/graphql", `{`, posted, 400, typeJSON, "JSON"},

@@ -49,6 +49,8 @@ type feedRequest struct {
 	collection *content.Collection
 	lang       content.Language
 	first      int
+	// role is that of the one who asks.
+	role content.Role
 	// base is the address of the server, self that of the feed as it was asked for.
 	base, self string
 }
@@ -61,9 +63,9 @@ func (h *handler) feed(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	etag := etagOf(fmt.Appendf(nil, "%s %s %s %s %v", view.Key, asked.lang, asked.self, h.server.cfg.Version, h.server.cfg.GraphQL.ShowEmails))
+	etag := etagOf(fmt.Appendf(nil, "%s %s %s %s %v", view.Key, asked.lang, asked.self, h.server.cfg.Version, askerOf(r).Actor.Role))
 	header.Set("ETag", etag)
-	header.Set("Cache-Control", cacheNow)
+	header.Set("Cache-Control", cacheControl(r, cacheNow))
 	if matches(r.Header.Get("If-None-Match"), etag) {
 		w.WriteHeader(http.StatusNotModified)
 		return nil
@@ -87,7 +89,7 @@ func (h *handler) feed(w http.ResponseWriter, r *http.Request) error {
 }
 
 func newFeedRequest(m *content.Model, r *http.Request) (feedRequest, error) {
-	out := feedRequest{first: feedSize, base: baseOf(r)}
+	out := feedRequest{first: feedSize, role: askerOf(r).Actor.Role, base: baseOf(r)}
 	name, isFeed := strings.CutSuffix(r.PathValue("file"), ".atom")
 	if isFeed && name != allChanges {
 		out.collection = m.Collection(content.CollectionName(name))
@@ -209,7 +211,7 @@ func (h *handler) newFeed(ctx context.Context, view *content.View, asked feedReq
 	if err != nil {
 		return nil, err
 	}
-	w := &feedWriter{feedRequest: asked, view: view, past: past, config: config, commits: map[content.Hash]*content.Commit{}}
+	w := &feedWriter{feedRequest: asked, view: view, past: past, commits: map[content.Hash]*content.Commit{}}
 	q := content.ChangeQuery{Limit: asked.first}
 	title := "Koonti · " + feedTexts.changes.in(w.lang)
 	if c := asked.collection; c != nil {

@@ -31,9 +31,8 @@ var changeSpace = [16]byte{0x6b, 0x1f, 0x0d, 0x52, 0x8e, 0x3c, 0x4d, 0x0a, 0x9b,
 // feedWriter makes the entries of one feed.
 type feedWriter struct {
 	feedRequest
-	view   *content.View
-	past   graphql.Past
-	config graphql.Config
+	view *content.View
+	past graphql.Past
 	// commits were read; bytes is how long the entries are by now.
 	commits map[content.Hash]*content.Commit
 	bytes   int
@@ -87,8 +86,8 @@ func (w *feedWriter) commit(ctx context.Context, hash content.Hash) (*content.Co
 func (w *feedWriter) authors(commit *content.Commit) []atomPerson {
 	var out []atomPerson
 	for _, p := range slices.Concat([]content.Person{commit.Author}, commit.CoAuthors) {
-		person := atomPerson{Name: cmp.Or(strings.TrimSpace(w.config.Discreet(p.Name)), feedTexts.nobody.in(w.lang))}
-		if at := strings.IndexByte(p.Email, '@'); w.config.ShowEmails && at > 0 && at < len(p.Email)-1 {
+		person := atomPerson{Name: cmp.Or(strings.TrimSpace(graphql.Discreet(w.role, p.Name)), feedTexts.nobody.in(w.lang))}
+		if at := strings.IndexByte(p.Email, '@'); graphql.ShowsAddresses(w.role) && at > 0 && at < len(p.Email)-1 {
 			person.Email = p.Email
 		}
 		out = append(out, person)
@@ -211,7 +210,7 @@ func (w *feedWriter) place(name content.CollectionName, tokens []string) string 
 // content is the HTML of an entry: why, then what changed, field by field.
 func (w *feedWriter) content(ctx context.Context, c *content.Change, commit *content.Commit) (string, error) {
 	var b strings.Builder
-	why := shown(w.config.Discreet(commit.Subject))
+	why := shown(graphql.Discreet(w.role, commit.Subject))
 	fmt.Fprintf(&b, "<p>%s</p><p>%s <code>%s</code>%s</p>", html.EscapeString(why),
 		html.EscapeString(feedTexts.commit.in(w.lang)), html.EscapeString(string(commit.Hash[:min(len(commit.Hash), 10)])), w.pullRequest(c.PullRequest))
 	if c.Unreadable {
@@ -228,7 +227,7 @@ func (w *feedWriter) pullRequest(p *content.PullRequest) string {
 	if p == nil {
 		return ""
 	}
-	text := html.EscapeString(strings.TrimSpace(fmt.Sprintf("#%d %s", p.Number, shown(w.config.Discreet(p.Title)))))
+	text := html.EscapeString(strings.TrimSpace(fmt.Sprintf("#%d %s", p.Number, shown(graphql.Discreet(w.role, p.Title)))))
 	if u, err := url.Parse(p.URL); err == nil && u.Host != "" && (u.Scheme == "https" || u.Scheme == "http") {
 		text = fmt.Sprintf(`<a href="%s">%s</a>`, html.EscapeString(u.String()), text)
 	}

@@ -33,6 +33,7 @@ const maxBody = 512 << 10
 // depend on other revisions are kept, since refs may move under those.
 type answerKey struct {
 	view    string
+	asker   audienceKey
 	request [sha256.Size]byte
 }
 
@@ -48,8 +49,8 @@ type answer struct {
 // time, and sent only where its ETag is another; what is of a commit stays, but for a
 // change of the types.
 const (
-	cacheNow     = "public, no-cache"
-	cacheLasting = "public, max-age=604800"
+	cacheNow     = "no-cache"
+	cacheLasting = "max-age=604800"
 )
 
 // requestError is a request that is no GraphQL request at all; it is answered with
@@ -85,10 +86,14 @@ func (h *handler) graphql(w http.ResponseWriter, r *http.Request) error {
 // request reads a GraphQL request, complete. Whatever is no such request is a
 // *requestError.
 func (h *handler) request(w http.ResponseWriter, r *http.Request) (graphql.Request, error) {
+	if err := askerOf(r).err; err != nil {
+		return graphql.Request{}, h.server.refusal(w, err)
+	}
 	request, err := parseRequest(w, r)
 	if err != nil {
 		return request, err
 	}
+	request.Actor = askerOf(r).Actor
 	request.ReadOnly = r.Method == http.MethodGet || r.Method == http.MethodHead
 	if wrong := h.persisted(&request); wrong != nil {
 		return request, wrong
@@ -114,12 +119,16 @@ func (h *handler) answer(w http.ResponseWriter, r *http.Request, media string, r
 	if err != nil {
 		return err
 	}
-	key := answerKey{view.Key, hashRequest(request)}
+	if err := h.mayRun(r, schema, request); err != nil {
+		return h.refuse(w, media, h.server.refusal(w, err))
+	}
+	key := answerKey{view.Key, askerOf(r).key(), hashRequest(request)}
 	if kept, ok := h.server.answers.Get(key); ok {
 		h.server.metrics.queries.WithLabelValues("kept").Inc()
 		return h.write(w, r, media, http.StatusOK, kept)
 	}
-	response := schema.Do(r.Context(), view, h.catalog, request)
+	response := schema.Do(r.Context(), view, h.revisions(r), request)
+	h.auditAnswer(r, response)
 	h.server.metrics.queries.WithLabelValues(outcome(response)).Inc()
 	if r.Context().Err() != nil {
 		return r.Context().Err()
@@ -167,9 +176,9 @@ func (h *handler) write(w http.ResponseWriter, r *http.Request, media string, st
 		return ignoreGone(err)
 	}
 	header.Set("ETag", a.etag)
-	header.Set("Cache-Control", cacheNow)
+	header.Set("Cache-Control", cacheControl(r, cacheNow))
 	if a.lasting {
-		header.Set("Cache-Control", cacheLasting)
+		header.Set("Cache-Control", cacheControl(r, cacheLasting))
 	}
 	if matches(r.Header.Get("If-None-Match"), a.etag) {
 		w.WriteHeader(http.StatusNotModified)

@@ -18,7 +18,7 @@ import (
 // ?at=.
 func (h *handler) view(r *http.Request) (*content.View, error) {
 	if revision := r.URL.Query().Get("at"); revision != "" {
-		return h.catalog.At(r.Context(), revision)
+		return h.revisions(r).At(r.Context(), revision)
 	}
 	return h.catalog.Current(), nil
 }
@@ -53,7 +53,7 @@ func (h *handler) sdl(w http.ResponseWriter, r *http.Request) error {
 func serveText(w http.ResponseWriter, r *http.Request, contentType, etag, text string) error {
 	w.Header().Set("Content-Type", contentType)
 	w.Header().Set("ETag", etag)
-	w.Header().Set("Cache-Control", "no-cache")
+	w.Header().Set("Cache-Control", cacheControl(r, cacheNow))
 	if matches(r.Header.Get("If-None-Match"), etag) {
 		w.WriteHeader(http.StatusNotModified)
 		return nil
@@ -90,7 +90,7 @@ func (h *handler) file(w http.ResponseWriter, r *http.Request) error {
 	header.Set("Content-Type", contentType)
 	header.Set("Content-Security-Policy", "default-src 'none'; sandbox")
 	header.Set("ETag", `"`+string(file.Blob)+`"`)
-	header.Set("Cache-Control", "no-cache")
+	header.Set("Cache-Control", cacheControl(r, cacheNow))
 	if !shown {
 		header.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": path.Base(name)}))
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/rs/cors"
 
 	"github.com/koonti/koonti/graphql"
+	"github.com/koonti/koonti/internal/access"
 	"github.com/koonti/koonti/internal/catalog"
 	"github.com/koonti/koonti/internal/content"
 )
@@ -25,6 +26,7 @@ import (
 type Catalog interface {
 	Current() *content.View
 	At(ctx context.Context, revision string) (*content.View, error)
+	PublishedAt(ctx context.Context, revision string) (*content.View, error)
 	Read(ctx context.Context, f content.File) ([]byte, error)
 	Ready(ctx context.Context) error
 	Status() catalog.Status
@@ -35,6 +37,12 @@ type Catalog interface {
 type Config struct {
 	// GraphQL bounds what a query may cost, and has the history that the feeds tell.
 	GraphQL graphql.Config
+	// Access says who asks; nil: everyone is nobody.
+	Access *access.Resolver
+	// WriteEvery and WriteBurst bound what one actor writes: 20 times at once, then once a
+	// second.
+	WriteEvery time.Duration
+	WriteBurst int
 	// Logger takes one line per request and what fails; nil drops it.
 	Logger *slog.Logger
 	// Version is shown in the Server header and in the metrics.
@@ -57,6 +65,8 @@ type Server struct {
 	answers *lru.Cache[answerKey, *answer]
 	queries *lru.Cache[string, string] // persisted, by SHA-256 in hexadecimal
 	metrics *metrics
+	// writes bounds what one actor writes.
+	writes *access.Throttle[string]
 	// audience are the subscribers.
 	audience audience
 }
@@ -74,7 +84,8 @@ func New(cfg Config) *Server {
 	cfg.Subscriptions = cmp.Or(cfg.Subscriptions, defaultSubscriptions)
 	cfg.KeepAlive, cfg.Patience = cmp.Or(cfg.KeepAlive, defaultKeepAlive), cmp.Or(cfg.Patience, defaultPatience)
 	cfg.GiveUp = cmp.Or(cfg.GiveUp, defaultGiveUp)
-	s := &Server{cfg: cfg, log: cfg.Logger, metrics: newMetrics(cfg.Version)}
+	cfg.WriteEvery, cfg.WriteBurst = cmp.Or(cfg.WriteEvery, defaultWriteEvery), cmp.Or(cfg.WriteBurst, defaultWriteBurst)
+	s := &Server{cfg: cfg, writes: access.NewThrottle[string](cfg.WriteEvery, cfg.WriteBurst), log: cfg.Logger, metrics: newMetrics(cfg.Version)}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
@@ -121,10 +132,10 @@ func (s *Server) Handler(c Catalog) (http.Handler, error) {
 	handle := func(pattern, route string, serve func(http.ResponseWriter, *http.Request) error) {
 		mux.Handle(pattern, s.observed(route, serve))
 	}
-	handle("/graphql", "graphql", h.graphql)
+	handle("/graphql", "graphql", s.asked(h.graphql))
 	handle("GET /schema.graphql", "schema", h.sdl)
-	handle("GET /records/{collection}/{file}", "record", h.record)
-	handle("GET /feeds/{file}", "feed", h.feed)
+	handle("GET /records/{collection}/{file}", "record", s.identified(h.record))
+	handle("GET /feeds/{file}", "feed", s.identified(h.feed))
 	handle("GET /healthz", "healthz", h.healthz)
 	handle("GET /readyz", "readyz", h.readyz)
 	handle("GET /{$}", "index", h.index)
@@ -135,19 +146,20 @@ func (s *Server) Handler(c Catalog) (http.Handler, error) {
 	compressed := compress(mux)
 	outer := http.NewServeMux()
 	outer.Handle("/", compressed)
-	outer.Handle("/graphql", split(s.observed("events", h.events), compressed))
+	outer.Handle("/graphql", split(s.observed("events", s.asked(h.events)), compressed))
 	// Attachments are compressed as they are, and served in ranges.
-	outer.Handle("GET /files/{path...}", s.observed("file", h.file))
+	outer.Handle("GET /files/{path...}", s.observed("file", s.identified(h.file)))
 	return openReading.Handler(outer), nil
 }
 
-// openReading lets scripts of any origin read, without credentials: what is served
-// is public to whoever reaches the server (Fetch standard, CORS protocol).
+// openReading lets scripts of any origin read (Fetch standard, CORS protocol). They are
+// nobody unless they carry a token: whom the browser would speak for by itself is not
+// asked from another origin (see access.Identity).
 var openReading = cors.New(cors.Options{
 	AllowedOrigins: []string{"*"},
 	AllowedMethods: []string{http.MethodGet, http.MethodHead, http.MethodPost},
 	AllowedHeaders: []string{"*"},
-	ExposedHeaders: []string{"ETag"},
+	ExposedHeaders: []string{"ETag", "Retry-After", "WWW-Authenticate"},
 	MaxAge:         int((24 * time.Hour).Seconds()),
 })
 

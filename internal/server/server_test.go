@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/koonti/koonti/graphql"
+	"github.com/koonti/koonti/internal/access"
 	"github.com/koonti/koonti/internal/catalog"
 	"github.com/koonti/koonti/internal/content"
 	"github.com/koonti/koonti/internal/gitrepo"
@@ -40,9 +41,18 @@ type site struct {
 
 func newSite(t *testing.T) *site {
 	t.Helper()
-	s := newSiteOf(t, Config{Version: "test"})
+	s := newSiteOf(t, Config{Version: "test", Access: resolver(t, access.Config{Open: true})})
 	s.start(httptest.NewUnstartedServer(s.handler))
 	return s
+}
+
+func resolver(t *testing.T, cfg access.Config) *access.Resolver {
+	t.Helper()
+	r, err := access.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
 }
 
 // start listens until the test ends, and those who subscribe have left.
@@ -339,7 +349,7 @@ func TestWhatIsOfACommitMayBeKept(t *testing.T) {
 		`{ __typename }`: cacheNow,
 	} {
 		r := s.do("GET", "/graphql?query="+url.QueryEscape(query), "", nil)
-		if got := r.Header.Get("Cache-Control"); got != want || r.Header.Get("ETag") == "" {
+		if got := r.Header.Get("Cache-Control"); got != "public, "+want || r.Header.Get("ETag") == "" {
 			t.Errorf("%s: %s, want %s", query, got, want)
 		}
 	}
