@@ -28,8 +28,16 @@ var allowed = map[string][]string{
 	"internal/history":   {"internal/content", "internal/gitrepo"},
 	"internal/signature": {"internal/content"},
 	"internal/access":    {"internal/content"},
+	"internal/proposal":  {"internal/content", "internal/gitrepo"},
 	"internal/server":    {"internal/content", "internal/access", "internal/catalog", "graphql"},
-	"internal/cli":       {"internal/content", "internal/check", "internal/gitrepo", "internal/catalog", "internal/search", "internal/history", "internal/signature", "internal/access", "internal/server", "graphql"},
+
+	"internal/forge/local":     {"internal/content", "internal/gitrepo", "internal/proposal"},
+	"internal/forge/forgetest": {"internal/content", "internal/gitrepo", "internal/proposal"},
+
+	"internal/cli": {
+		"internal/content", "internal/check", "internal/gitrepo", "internal/catalog", "internal/search", "internal/history", "internal/signature", "internal/access",
+		"internal/proposal", "internal/forge/local", "internal/server", "graphql",
+	},
 }
 
 // alone says which package alone may import a library.
