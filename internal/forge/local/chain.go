@@ -59,18 +59,28 @@ func (f *Forge) read(ctx context.Context, number int, tip gitrepo.Hash, known *c
 	if err == nil {
 		err = c.build()
 	}
-	switch {
-	case err == nil:
+	if err == nil {
 		return c, nil
-	case errors.Is(err, errUnreadable), errors.Is(err, gitrepo.ErrNotFound), errors.Is(err, gitrepo.ErrCorrupt),
-		errors.Is(err, gitrepo.ErrTooLarge), errors.Is(err, gitrepo.ErrShallow):
-	default:
+	}
+	if !unreadable(err) {
 		return nil, err
 	}
 	bad := &chain{number: number, tip: tip, again: errors.Is(err, gitrepo.ErrNotFound), heads: f.headsBelow(ctx, tip)}
-	bad.err = fmt.Errorf("proposal %d: %w: %w", number, content.ErrUnavailable, errors.Join(err))
-	f.log.Warn("proposal cannot be read", "proposal", number, "commit", string(tip), "err", err)
+	bad.err = fmt.Errorf("proposal %d: %w: %w", number, content.ErrUnavailable, err)
+	if known == nil || known.tip != tip {
+		f.log.Warn("proposal cannot be read", "proposal", number, "commit", string(tip), "err", err)
+	}
 	return bad, nil
+}
+
+// unreadable tells what is wrong with commits from a failure to read them.
+func unreadable(err error) bool {
+	for _, kind := range []error{errUnreadable, gitrepo.ErrNotFound, gitrepo.ErrCorrupt, gitrepo.ErrTooLarge, gitrepo.ErrShallow} {
+		if errors.Is(err, kind) {
+			return true
+		}
+	}
+	return false
 }
 
 // gather reads the events back to the first, or to where known ends.

@@ -123,6 +123,8 @@ type Forge struct {
 	seen map[string]bool
 	// told is what was there at the last Sync; nil before the first.
 	told map[int]*chain
+	// said are the branches that cannot be made a proposal of, and were logged.
+	said map[gitrepo.Ref]bool
 	// reach has, by target, what it reaches.
 	reach map[string]*reached
 }

@@ -96,6 +96,9 @@ func (f *Forge) finish(ctx context.Context, ref gitrepo.Ref) error {
 		return nil
 	}
 	e, err := f.readEvent(ctx, p.event)
+	if unreadable(err) {
+		return nil // no koonti of this version made it
+	}
 	if err != nil {
 		return err
 	}
@@ -265,24 +268,27 @@ func (f *Forge) landed(ctx context.Context, c *chain, target *reached) error {
 // adoptAll makes proposals of the branches that are none yet.
 func (f *Forge) adoptAll(ctx context.Context, refs []gitrepo.Ref, r round) {
 	target, err := f.target(ctx)
-	if err != nil || target == "" {
-		f.log.Debug("no branch is served: what is pushed is made no proposal", "err", err)
-		return
+	var within *reached
+	if err == nil && target != "" {
+		within, err = r.reachable(ctx, f, target)
 	}
-	within, err := r.reachable(ctx, f, target)
 	if err != nil {
 		f.log.Warn("target cannot be read", "ref", target, "err", err)
+	}
+	if err != nil || target == "" {
 		return
 	}
-	known := f.known()
+	known, said := f.known(), map[gitrepo.Ref]bool{}
 	for _, ref := range refs {
 		if ref.Name == target || known(ref) || within.has(ref.Commit) {
 			continue
 		}
-		if err := f.adopt(ctx, ref, target, within); err != nil {
+		err := f.adopt(ctx, ref, target, within)
+		if said[ref] = err != nil; err != nil && !f.said[ref] {
 			f.log.Warn("branch is made no proposal", "ref", ref.Name, "commit", string(ref.Commit), "err", err)
 		}
 	}
+	f.said = said
 }
 
 // adopt makes a proposal of a branch that was pushed.

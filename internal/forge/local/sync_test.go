@@ -1,9 +1,11 @@
 package local
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -153,7 +155,14 @@ func TestWhatIsNoProposal(t *testing.T) {
 	s.git("push", "-q", "origin", "stranger:refs/heads/proposals/stranger")
 	git(t, s.bare, "update-ref", "refs/heads/proposals/tag", git(t, s.bare, "rev-parse", "main"))
 	write(t, s.bare, "refs/heads/proposals/broken", "not a hash\n")
-	s.same("news", told(s.sync()), "")
+	var log bytes.Buffer
+	s.forge.log = slog.New(slog.NewTextHandler(&log, nil))
+	for range 2 {
+		s.same("news", told(s.sync()), "")
+	}
+	if text := log.String(); strings.Count(text, "\n") != 1 || !strings.Contains(text, "proposals/stranger") {
+		t.Errorf("logged: %s", text)
+	}
 	if err := os.Remove(filepath.Join(s.bare, "refs/heads/proposals/broken")); err != nil {
 		t.Fatal(err) // with it Git takes no push
 	}
