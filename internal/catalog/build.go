@@ -24,6 +24,8 @@ type builder struct {
 	compiler *compiler
 	verdicts *lru.Cache[verdictKey, *verdict]
 	older    *lru.Cache[olderKey, *older]
+	// searched are the commits from which something in older was looked for.
+	searched *lru.Cache[gitrepo.Hash, bool]
 	// current is the model being served.
 	current atomic.Pointer[compiled]
 	// made says what the view being served was made of.
@@ -66,12 +68,14 @@ type heldVerdict struct {
 const (
 	maxVerdicts = 1 << 15
 	maxOlder    = 1 << 16
+	maxSearched = 1 << 12
 )
 
 func newBuilder(repo *gitrepo.Repo, outside *OutsideModel) *builder {
 	b := &builder{repo: repo, compiler: newCompiler(repo, outside)}
 	b.verdicts, _ = lru.New[verdictKey, *verdict](maxVerdicts)
 	b.older, _ = lru.New[olderKey, *older](maxOlder)
+	b.searched, _ = lru.New[gitrepo.Hash, bool](maxSearched)
 	return b
 }
 

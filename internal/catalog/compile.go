@@ -76,6 +76,7 @@ type compiler struct {
 	mu       sync.Mutex // guards all below; compiling is not safe for concurrent use
 	schemas  *lru.Cache[string, []*schemaVersion]
 	checkers *lru.Cache[string, *checkerVersion]
+	line     line
 }
 
 // schemaVersion is what a schema compiled to, given the blobs of its files.
@@ -97,7 +98,7 @@ const (
 )
 
 func newCompiler(repo *gitrepo.Repo, outside *OutsideModel) *compiler {
-	c := &compiler{repo: repo, outside: outside}
+	c := &compiler{repo: repo, outside: outside, line: line{repo: repo, folders: map[string][]gitrepo.Hash{}}}
 	c.schemas, _ = lru.New[string, []*schemaVersion](schemaVersions)
 	c.checkers, _ = lru.New[string, *checkerVersion](checkerVersions)
 	return c
@@ -256,7 +257,8 @@ func (c *compiler) olderModel(ctx context.Context, now tree, from gitrepo.Hash) 
 		return nil, "", nil
 	}
 	var last content.Hash
-	err = c.line(ctx, from, func(tree *commitTree) (bool, error) {
+	model := []string{DefaultModel}
+	err = c.line.visit(ctx, from, func() []string { return model }, func(tree *commitTree) (bool, error) {
 		blob, err := tree.blob(ctx, DefaultModel)
 		if errors.Is(err, content.ErrNotFound) || err == nil && blob == last {
 			return false, nil
@@ -280,33 +282,18 @@ func (c *compiler) olderModel(ctx context.Context, now tree, from gitrepo.Hash) 
 // olderSchema returns the newest version of a schema on the first-parent line of
 // from that compiles; nil where there is none.
 func (c *compiler) olderSchema(ctx context.Context, from gitrepo.Hash, path string) (found *schemaVersion, err error) {
-	err = c.line(ctx, from, func(tree *commitTree) (bool, error) {
+	files := []string{path}
+	err = c.line.visit(ctx, from, func() []string { return files }, func(tree *commitTree) (bool, error) {
 		version, err := c.schema(ctx, tree, path)
-		if err == nil && version.schema != nil {
+		if err != nil {
+			return false, err
+		}
+		if files = slices.Sorted(maps.Keys(version.blobs)); version.schema != nil {
 			found = version
 		}
-		return found != nil, err
+		return found != nil, nil
 	})
 	return found, err
-}
-
-// line calls visit with the trees of the first-parent line until it returns true.
-func (c *compiler) line(ctx context.Context, from gitrepo.Hash, visit func(*commitTree) (bool, error)) error {
-	if from == "" {
-		return nil
-	}
-	for commit, err := range c.repo.FirstParents(ctx, from) {
-		if errors.Is(err, gitrepo.ErrShallow) {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("walk the first-parent line of %s: %w", from, err)
-		}
-		if done, err := visit(&commitTree{c.repo, commit.Tree}); done || err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // schema compiles the schema at path, or finds what the same files compiled to.

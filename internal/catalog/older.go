@@ -51,7 +51,7 @@ type wanted struct {
 func (b *builder) findOlder(ctx context.Context, m *material) (map[string]*older, error) {
 	s := &search{b: b, m: m, pending: map[string][]*wanted{}, folders: map[string]gitrepo.Hash{}, found: map[string]*older{}}
 	for i := range m.located {
-		if l := &m.located[i]; !l.verdict.valid() {
+		if l := &m.located[i]; m.replaceable(l) {
 			dir, name := path.Split(l.file.path)
 			dir = path.Clean(dir)
 			s.pending[dir] = append(s.pending[dir], &wanted{file: l, name: name, key: m.compiled.keys[l.Collection]})
@@ -62,6 +62,7 @@ func (b *builder) findOlder(ctx context.Context, m *material) (map[string]*older
 	if s.open == 0 || start == "" {
 		return s.found, nil
 	}
+	defer b.searched.Add(start, true)
 	for commit, err := range b.repo.FirstParents(ctx, start) {
 		if errors.Is(err, gitrepo.ErrShallow) {
 			break
@@ -84,16 +85,30 @@ func (b *builder) findOlder(ctx context.Context, m *material) (map[string]*older
 	return s.found, nil
 }
 
+// replaceable reports whether an older version may be served in the place of a file. By no
+// schema nothing is valid: then only what is no JSON may be replaced, by what is.
+func (m *material) replaceable(l *locatedFile) bool {
+	return !l.verdict.valid() && (m.compiled.schemas[l.Collection] != nil || l.verdict.document.Root == nil)
+}
+
 // visit looks at one commit for all that is still pending.
 func (s *search) visit(ctx context.Context, commit gitrepo.Commit) error {
+	searched := s.b.searched.Contains(commit.Hash)
 	for dir, list := range s.pending {
 		entries, err := s.folder(ctx, commit, dir)
 		if err != nil {
 			return err
 		}
+		if entries == nil && !searched {
+			continue
+		}
 		left := list[:0]
 		for _, w := range list {
-			known, ok := s.b.older.Get(olderKey{commit.Hash, w.file.file.path, w.key})
+			var known *older
+			ok := false
+			if searched {
+				known, ok = s.b.older.Get(olderKey{commit.Hash, w.file.file.path, w.key})
+			}
 			switch {
 			case ok && (w.best == nil || known != nil && known.valid):
 				s.settle(w, known)
@@ -164,7 +179,7 @@ func (s *search) look(ctx context.Context, commit gitrepo.Commit, w *wanted, ent
 		return false, err
 	}
 	version := &older{v.document, content.Hash(commit.Hash), v.valid()}
-	if version.valid {
+	if version.valid || v.document.Root != nil && s.m.compiled.schemas[w.file.Collection] == nil {
 		s.settle(w, version)
 		return true, nil
 	}
