@@ -211,6 +211,53 @@ func TestTwoProcessesDoNotHarmEachOther(t *testing.T) {
 	}
 }
 
+// A cache can be deleted at any time: what was read is there again after the next
+// extension, for the next start and whoever looks.
+func TestACacheDeletedMeanwhileIsWrittenAgain(t *testing.T) {
+	w := newWorld(t, 16, 40)
+	for name, remove := range map[string]func(cache string) error{
+		"the folder":     os.RemoveAll,
+		"the file alone": func(cache string) error { return os.Remove(filepath.Join(cache, FileName)) },
+		"the file for another's": func(cache string) error {
+			return os.Rename(filepath.Join(otherCache(t, w), FileName), filepath.Join(cache, FileName))
+		},
+		"what is in the folder": func(cache string) error { return errors.Join(os.RemoveAll(cache), os.MkdirAll(cache, 0o777)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			cache := filepath.Join(t.TempDir(), "cache")
+			x, _ := open(t, w.dir, cache)
+			if err := remove(cache); err != nil {
+				t.Fatal(err)
+			}
+			for range 2 {
+				w.grow(5)
+				past(t, x, viewOf(t, x.cfg.Repo, "main"))
+			}
+			want := fresh(t, w.dir)
+			next := Open(Config{Repo: x.cfg.Repo, Dir: cache, Model: "schema/model.json"})
+			defer next.Close()
+			view := viewOf(t, x.cfg.Repo, "main")
+			st := next.store.load(t.Context(), next.placesOf(view.Model))
+			if st == nil || len(st.graph.commits) != len(x.state.Load().graph.commits) {
+				t.Fatalf("what is on disk: %v", st)
+			}
+			if d := cmp.Diff(want, dump(t, past(t, next, view))); d != "" {
+				t.Errorf("(-rebuilt +kept):\n%s", d)
+			}
+		})
+	}
+}
+
+func otherCache(t *testing.T, w *world) string {
+	t.Helper()
+	cache := t.TempDir()
+	x, _ := open(t, w.dir, cache)
+	if err := x.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return cache
+}
+
 func TestAFileThatCannotBeUsedIsReadAnew(t *testing.T) {
 	w := newWorld(t, 12, 30)
 	want := fresh(t, w.dir)

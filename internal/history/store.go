@@ -76,6 +76,9 @@ CREATE TABLE changes ( -- one record changed by one commit: its blob is that of 
 type store struct {
 	db     *sql.DB // nil: nothing is kept
 	logger *slog.Logger
+	// file is where; made is the file that was opened there.
+	file string
+	made fs.FileInfo
 	state  *state // the one that is kept
 	// sequence counts the transactions, so that another process's is noticed.
 	sequence int64
@@ -90,27 +93,55 @@ func openStore(dir string, logger *slog.Logger) *store {
 	if dir == "" {
 		return s
 	}
-	if err := os.MkdirAll(dir, 0o777); err != nil {
-		logger.Warn("history is kept in memory", "err", err)
-		return s
+	s.file = filepath.Join(dir, FileName)
+	s.connect()
+	return s
+}
+
+// connect opens the file, anew where it is damaged; where that cannot be, nothing is kept.
+func (s *store) connect() {
+	if err := os.MkdirAll(filepath.Dir(s.file), 0o777); err != nil {
+		s.logger.Warn("history is kept in memory", "err", err)
+		return
 	}
-	file := filepath.Join(dir, FileName)
-	_, err := os.Stat(file)
+	_, err := os.Stat(s.file)
 	s.fresh = errors.Is(err, fs.ErrNotExist)
-	db, err := openDatabase(file)
+	db, err := openDatabase(s.file)
 	if err != nil && damaged(err) {
-		logger.Warn("history is read anew: its file is damaged", "path", file, "err", err)
+		s.logger.Warn("history is read anew: its file is damaged", "path", s.file, "err", err)
 		for _, suffix := range []string{"", "-wal", "-shm"} {
-			_ = os.Remove(file + suffix)
+			_ = os.Remove(s.file + suffix)
 		}
-		db, err = openDatabase(file)
+		db, err = openDatabase(s.file)
+	}
+	if err == nil {
+		s.made, err = os.Stat(s.file)
 	}
 	if err != nil {
-		logger.Warn("history is kept in memory", "err", err)
-		return s
+		s.logger.Warn("history is kept in memory", "err", err)
+		return
 	}
 	s.db = db
-	return s
+}
+
+// lost reports whether the file is not there any more, or is another: then what is written
+// to it is nowhere.
+func (s *store) lost() bool {
+	now, err := os.Stat(s.file)
+	return errors.Is(err, fs.ErrNotExist) || err == nil && !os.SameFile(now, s.made)
+}
+
+// restore makes the file again where it was taken away: all of the state that is kept is
+// written to it next.
+func (s *store) restore(ctx context.Context) {
+	if s.db == nil || !s.lost() {
+		return
+	}
+	s.logger.Warn("history is written anew: its file was taken away", "path", s.file)
+	_ = s.db.Close()
+	s.db = nil
+	s.connect()
+	s.clear(ctx, s.state)
 }
 
 // openDatabase opens the file with one connection, and looks into it.
@@ -401,8 +432,13 @@ func (s *state) putMerged(r *row) {
 
 // renew forgets what is on disk, to keep another state there.
 func (s *store) renew(ctx context.Context, st *state) {
+	s.restore(ctx)
+	s.clear(ctx, st)
+}
+
+func (s *store) clear(ctx context.Context, st *state) {
 	s.state = st
-	if s.db == nil {
+	if s.db == nil || st == nil {
 		return
 	}
 	err := s.transaction(ctx, func(tx *sql.Tx) error {
@@ -436,6 +472,7 @@ func (s *store) save(ctx context.Context, st *state) {
 	if s.db == nil || st != s.state {
 		return
 	}
+	s.restore(ctx)
 	saved := [...]int{len(st.people), int(st.done), len(st.rows), len(st.merged)}
 	if saved == [...]int{s.people, s.commits, s.rows, s.merged} {
 		return
