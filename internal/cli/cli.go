@@ -58,7 +58,7 @@ func Run(ctx context.Context, args []string, streams Streams) int {
 	case errors.Is(err, errProblems):
 		return Problems
 	}
-	fmt.Fprintf(streams.Err, "koonti: %s\n", hinted(err))
+	fmt.Fprintf(streams.Err, "koonti: %s\n", message(err))
 	return Failed
 }
 

@@ -314,20 +314,33 @@ func nearest(typed string, names []string) []string {
 	return out[:min(nearMost, len(out))]
 }
 
-// hinted adds to an error about a field which may have been meant.
-func hinted(err error) error {
+// sentinels are those whose text, at the end of a sentence, says again what it said.
+var sentinels = [...]error{content.ErrNotFound, content.ErrForbidden, content.ErrInvalid, content.ErrTooLarge, content.ErrUnavailable}
+
+// message is what a person is told of an error, with the field that may have been meant
+// where there is none.
+func message(err error) string {
+	text, hint, hinted := strings.Cut(err.Error(), "\n")
+	for _, sentinel := range sentinels {
+		if errors.Is(err, sentinel) {
+			text = strings.TrimSuffix(text, ": "+sentinel.Error())
+		}
+	}
+	if hinted {
+		text += "\n" + hint
+	}
 	var unknown *content.UnknownFieldError
 	if !errors.As(err, &unknown) {
-		return err
+		return text
 	}
 	var places []string
 	for _, at := range unknown.Near {
 		places = append(places, string(at))
 	}
 	if near := nearestOf(string(unknown.Field), places); len(near) > 0 {
-		return &hintError{err, "Did you mean " + strings.Join(near, " or ") + "?"}
+		text += "\nDid you mean " + strings.Join(near, " or ") + "?"
 	}
-	return err
+	return text
 }
 
 const (
