@@ -176,13 +176,6 @@ func (s *Schema) bind(d *document, op *operation, request Request) (*plan, []*Er
 	return s.plan(d, op, variables, request.Actor)
 }
 
-// Writes reports whether a request is a mutation: then whoever answers it must ask first
-// whether the actor may write. What is no valid request writes nothing.
-func (s *Schema) Writes(request Request) bool {
-	_, op, errs := s.find(request)
-	return len(errs) == 0 && op.kind == ast.OperationTypeMutation
-}
-
 // cachedBytes is the longest query that is kept.
 const cachedBytes = 16 << 10
 

@@ -15,6 +15,7 @@ import (
 
 	"github.com/koonti/koonti/internal/catalog"
 	"github.com/koonti/koonti/internal/content"
+	"github.com/koonti/koonti/internal/forge/local"
 	"github.com/koonti/koonti/internal/gitrepo"
 )
 
@@ -90,7 +91,8 @@ says what they may be; Git says who changed what and when.`,
 	})
 	root.AddCommand(a.serve(), a.check(), a.sdl(), a.query(), a.modelSchema(), a.init(), a.newRecord(), a.format(),
 		a.log(), a.blame(), a.diff(), a.show(), a.audit())
-	root.AddCommand(a.gitSetup(), a.mergeDriver(), a.hook(), a.token())
+	root.AddCommand(a.propose(), a.proposals(), a.proposal(), a.token())
+	root.AddCommand(a.gitSetup(), a.mergeDriver(), a.hook())
 	root.Args = func(c *cobra.Command, args []string) error {
 		return unknownCommand(c, args)
 	}
@@ -136,11 +138,25 @@ func (a *app) content(c *cobra.Command) {
 
 // open opens the repository that the flags name. The caller closes it.
 func (a *app) open() (*gitrepo.Repo, error) {
-	repo, err := gitrepo.Open(a.repo, gitrepo.Config{})
+	repo, err := openRepo(a.repo)
 	if errors.Is(err, gitrepo.ErrNotRepository) {
 		return nil, &hintError{err, "Name the repository with --repo, or begin one with 'koonti init DIR'."}
 	}
 	return repo, err
+}
+
+// openRepo opens a repository in which proposal/<n> is a revision: the built-in forge says
+// which.
+func openRepo(dir string) (*gitrepo.Repo, error) {
+	var forge *local.Forge
+	repo, err := gitrepo.Open(dir, gitrepo.Config{Proposal: func(ctx context.Context, number int) (gitrepo.Hash, error) {
+		return forge.Head(ctx, number)
+	}})
+	if err != nil {
+		return nil, err
+	}
+	forge = local.New(local.Config{Repo: repo})
+	return repo, nil
 }
 
 // outside reads the model that --model names; nil without one.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -18,6 +19,7 @@ import (
 	"github.com/koonti/koonti/graphql"
 	"github.com/koonti/koonti/internal/catalog"
 	"github.com/koonti/koonti/internal/content"
+	"github.com/koonti/koonti/internal/forge/local"
 	"github.com/koonti/koonti/internal/gitrepo"
 	"github.com/koonti/koonti/internal/server"
 )
@@ -28,6 +30,7 @@ type serveFlags struct {
 	fetch                                    time.Duration
 	keys                                     keyFlags
 	access                                   accessFlags
+	office                                   officeFlags
 }
 
 func (a *app) serve() *cobra.Command {
@@ -56,6 +59,7 @@ valid version is served in its place, and the problem is told.`,
 	c.Flags().StringVar(&flags.onPublish, "on-publish", "", "URL that a notice is posted to when a new view is served; signed with "+hookSecret+" of the environment")
 	c.Flags().StringVar(&flags.log, "log", "text", "form of the log on standard error: text or json")
 	flags.keys.add(c)
+	flags.office.add(c)
 	flags.access.add(c)
 	c.MarkFlagsMutuallyExclusive("repo", "remote")
 	return c
@@ -82,12 +86,9 @@ func (a *app) runServe(ctx context.Context, flags serveFlags) error {
 	if err != nil {
 		return err
 	}
-	listener, err := net.Listen("tcp", flags.addr)
-	if errors.Is(err, syscall.EADDRINUSE) {
-		return &hintError{fmt.Errorf("the address %s is taken", flags.addr), "Is another server running there? Take another one with --addr."}
-	}
+	listener, err := listen(flags.addr)
 	if err != nil {
-		return &hintError{fmt.Errorf("listen on %s: %w", flags.addr, err), "Give --addr as host and port, for example 127.0.0.1:8080."}
+		return err
 	}
 	defer listener.Close()
 	index, err := openIndex(repo, flags.cache, log)
@@ -100,46 +101,106 @@ func (a *app) runServe(ctx context.Context, flags serveFlags) error {
 		return err
 	}
 	defer past.Close()
-	indexing, remembering := newIndexer(index, log), newHistorian(past, log)
-	who, err := flags.access.resolver(repo, listener.Addr(), log)
+	s := &serving{
+		flags: flags, log: log, repo: repo, outside: outside, indexing: newIndexer(index, log), remembering: newHistorian(past, log),
+		graphql: graphql.Config{Searcher: searcher{index}, Histories: histories{past}},
+	}
+	if err := s.open(ctx, listener); err != nil {
+		return err
+	}
+	a.greet(s.cat.Current(), listener.Addr(), flags, repo)
+	return s.run(ctx, listener)
+}
+
+func listen(addr string) (net.Listener, error) {
+	listener, err := net.Listen("tcp", addr)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, &hintError{fmt.Errorf("the address %s is taken", addr), "Is another server running there? Take another one with --addr."}
+	}
+	if err != nil {
+		return nil, &hintError{fmt.Errorf("listen on %s: %w", addr, err), "Give --addr as host and port, for example 127.0.0.1:8080."}
+	}
+	return listener, nil
+}
+
+// serving is what a running server is made of.
+type serving struct {
+	flags       serveFlags
+	log         *slog.Logger
+	repo        *gitrepo.Repo
+	outside     *catalog.OutsideModel
+	indexing    *indexer
+	remembering *historian
+	graphql     graphql.Config
+
+	cat      *catalog.Catalog
+	office   *office // nil where proposals are none of this server's business
+	server   *server.Server
+	notifier *server.Notifier
+	handler  http.Handler
+}
+
+// open reads the first view, and makes all that answers from it.
+func (s *serving) open(ctx context.Context, listener net.Listener) error {
+	who, err := s.flags.access.resolver(s.repo, listener.Addr(), s.log)
 	if err != nil {
 		return err
 	}
-	srv := server.New(server.Config{Logger: log, Version: Version(), Access: who, GraphQL: graphql.Config{Searcher: searcher{index}, Histories: histories{past}}})
-	cfg := catalog.Config{Repo: repo, Ref: flags.ref, Model: outside, Logger: log}
-	cfg.Prepare = func(view *content.View) {
-		remembering.prepare(view)
-		srv.Prepare(view)
-	}
-	if flags.remote != "" {
-		cfg.Fetch = flags.fetch
-	}
-	notifier, err := newNotifier(flags.onPublish, log)
-	if err != nil {
+	if s.notifier, err = newNotifier(s.flags.onPublish, s.log); err != nil {
 		return err
 	}
-	cfg.Published = func(view *content.View) {
-		indexing.published(view)
-		remembering.published(view)
-		srv.Published(view)
-		notifier.Published(view)
+	// What follows a remote alone would lose what is merged here to the next fetch.
+	if s.flags.remote == "" {
+		forge := local.New(local.Config{Repo: s.repo, Logger: s.log, Target: func(context.Context) (string, error) { return s.office.target(), nil }})
+		if s.office, err = newOffice(s.flags.office, s.repo, forge, s.outside, s.log); err != nil {
+			return err
+		}
+		s.graphql.Proposals = s.office.service
 	}
-	cat, err := catalog.Open(ctx, cfg)
-	if err != nil {
+	s.server = server.New(server.Config{Logger: s.log, Version: Version(), Access: who, GraphQL: s.graphql})
+	cfg := catalog.Config{Repo: s.repo, Ref: s.flags.ref, Model: s.outside, Logger: s.log, Prepare: s.prepare, Published: s.published}
+	if s.flags.remote != "" {
+		cfg.Fetch = s.flags.fetch
+	}
+	if s.cat, err = catalog.Open(ctx, cfg); err != nil {
 		return explain(err)
 	}
-	handler, err := srv.Handler(cat)
-	if err != nil {
-		return err
+	if s.office != nil {
+		s.office.cat = s.cat
 	}
-	a.greet(cat.Current(), listener.Addr(), flags, repo)
+	s.handler, err = s.server.Handler(s.cat)
+	return err
+}
+
+func (s *serving) prepare(view *content.View) {
+	s.remembering.prepare(view)
+	s.server.Prepare(view)
+}
+
+func (s *serving) published(view *content.View) {
+	s.indexing.published(view)
+	s.remembering.published(view)
+	s.server.Published(view)
+	s.notifier.Published(view)
+	if s.office != nil {
+		s.office.service.Wake()
+	}
+}
+
+// run serves until ctx ends.
+func (s *serving) run(ctx context.Context, listener net.Listener) error {
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return cat.Run(ctx) })
-	group.Go(func() error { return indexing.run(ctx) })
-	group.Go(func() error { return remembering.run(ctx) })
-	group.Go(func() error { return srv.Serve(ctx, listener, handler) })
-	if flags.onPublish != "" {
-		group.Go(func() error { return notifier.Run(ctx) })
+	group.Go(func() error { return s.cat.Run(ctx) })
+	group.Go(func() error { return s.indexing.run(ctx) })
+	group.Go(func() error { return s.remembering.run(ctx) })
+	group.Go(func() error { return s.server.Serve(ctx, listener, s.handler) })
+	if s.flags.onPublish != "" {
+		group.Go(func() error { return s.notifier.Run(ctx) })
+	}
+	if s.office != nil {
+		group.Go(func() error { return s.office.service.Run(ctx) })
+		group.Go(func() error { return s.office.herald.RunHooks(ctx) })
+		group.Go(func() error { return s.office.herald.RunMails(ctx) })
 	}
 	return group.Wait()
 }
@@ -149,14 +210,15 @@ func (a *app) runServe(ctx context.Context, flags serveFlags) error {
 const hookSecret = "KOONTI_HOOK_SECRET"
 
 func newNotifier(address string, log *slog.Logger) (*server.Notifier, error) {
-	if u, err := url.Parse(address); address != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
-		return nil, errors.New("--on-publish must be an http or https URL")
+	if err := checkHook("--on-publish", address, log); err != nil {
+		return nil, err
 	}
-	secret := os.Getenv(hookSecret)
-	if address != "" && secret == "" {
-		log.Warn("notices are not signed: set " + hookSecret + " to a secret shared with the one who is told")
-	}
-	return server.NewNotifier(server.NotifierConfig{URL: address, Secret: []byte(secret), Logger: log}), nil
+	return server.NewNotifier(server.NotifierConfig{URL: address, Secret: []byte(os.Getenv(hookSecret)), Logger: log}), nil
+}
+
+func isWebAddress(address string) bool {
+	u, err := url.Parse(address)
+	return err == nil && u.Host != "" && (u.Scheme == "http" || u.Scheme == "https")
 }
 
 func (a *app) logger(form string) (*slog.Logger, error) {

@@ -139,7 +139,7 @@ func (s *Server) refusal(w http.ResponseWriter, err error) *requestError {
 
 // mayRun is nil where the one who asks may have a request executed.
 func (h *handler) mayRun(r *http.Request, schema *graphql.Schema, request graphql.Request) error {
-	if request.ReadOnly || !schema.Writes(request) {
+	if kind, _ := schema.Operation(request); request.ReadOnly || kind != graphql.OperationMutation {
 		return nil
 	}
 	return h.server.mayWrite(r, "mutation")
