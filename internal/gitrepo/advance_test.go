@@ -298,6 +298,29 @@ func TestAdvanceNeedsABranchToAdvance(t *testing.T) {
 	}
 }
 
+func TestAdvanceInALinkedWorkTree(t *testing.T) {
+	g, was, is := ahead(t)
+	g.run("checkout", "-q", "--detach")
+	g.run("worktree", "add", "-q", "../linked", "main")
+	linked := g.in(filepath.Join(filepath.Dir(g.dir), "linked"))
+	linked.write("same", "uncommitted\n")
+	before := surroundings(t, g.dir)
+	if err := linked.open().Advance(background, RefUpdate{Name: "refs/heads/main", Was: was, Is: is, Message: "merge next"}); err != nil {
+		t.Fatal(err)
+	}
+	if got := linked.run("status", "--porcelain"); got != " M same" || linked.hash("HEAD") != is {
+		t.Errorf("git status: %q", got)
+	}
+	if got := linked.run("reflog", "-1", "--format=%gs"); got != "merge next" {
+		t.Errorf("log of HEAD: %q", got)
+	}
+	for path, what := range surroundings(t, g.dir) {
+		if before[path] != what && !strings.HasPrefix(path, ".git/worktrees/") && path != ".git/refs/heads/main" && path != ".git/logs/refs/heads/main" {
+			t.Errorf("%s changed", path)
+		}
+	}
+}
+
 // Trees come from strangers: no path of theirs leads out of the work tree, or
 // into .git, and a link is never followed.
 func TestAdvanceToAHostileTree(t *testing.T) {

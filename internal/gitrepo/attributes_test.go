@@ -261,3 +261,47 @@ func TestAttributeLines(t *testing.T) {
 		}
 	}
 }
+
+// Files are written as git writes them, in all settings of line endings.
+func TestSmudgeAsGit(t *testing.T) {
+	contents := []string{"", "a", "a\n", "a\nb\n", "a\r\nb\n", "a\r\nb\r\n", "a\nb\rc\n", "a\x00\nb\n", "\n\n", "a\n\x1a"}
+	said := []string{"", "text", "-text", "!text", "text=auto", "text=input", "text=odd", "crlf", "-crlf", "crlf=input", "text=odd crlf", "binary",
+		"eol=lf", "eol=crlf", "text eol=lf", "text eol=crlf", "text=auto eol=lf", "text=auto eol=crlf", "text=input eol=crlf", "-text eol=crlf", "eol=odd", "filter=none ident=no"}
+	for _, auto := range []string{"", "true", "false", "input"} {
+		for _, eol := range []string{"", "lf", "crlf", "native"} {
+			g := newGit(t)
+			for key, value := range map[string]string{"core.autocrlf": auto, "core.eol": eol} {
+				if value != "" {
+					g.run("config", key, value)
+				}
+			}
+			var rules, index strings.Builder
+			var hashes []string
+			for _, c := range contents {
+				hashes = append(hashes, g.feed(c, "hash-object", "-w", "--stdin"))
+			}
+			for i, attributes := range said {
+				fmt.Fprintf(&rules, "a%d.* %s\n", i, attributes)
+				for j := range contents {
+					fmt.Fprintf(&index, "100644 %s\ta%d.%d\n", hashes[j], i, j)
+				}
+			}
+			fmt.Fprintf(&index, "100644 %s\t.gitattributes\n", g.feed(rules.String(), "hash-object", "-w", "--stdin"))
+			g.feed(index.String(), "update-index", "--index-info")
+			tree := g.hash(g.run("write-tree"))
+			g.run("-c", "core.safecrlf=false", "checkout-index", "-a", "-q")
+			a := must(g.open().Attributes(background))
+			g.write(".gitattributes", "* -text\n") // what counts is what is checked out
+			a.from = tree
+			for i, attributes := range said {
+				for j, c := range contents {
+					name := fmt.Sprintf("a%d.%d", i, j)
+					got, err := a.smudge(name, []byte(c))
+					if want := string(must(os.ReadFile(filepath.Join(g.dir, name)))); string(got) != want || err != nil {
+						t.Errorf("autocrlf=%s eol=%s, %q, %q: %q, %v, git: %q", auto, eol, attributes, c, got, err, want)
+					}
+				}
+			}
+		}
+	}
+}

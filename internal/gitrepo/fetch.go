@@ -114,27 +114,34 @@ func (r *Repo) fetchRemote(ctx context.Context, ep *transport.Endpoint) (changed
 }
 
 func (r *Repo) connect(ep *transport.Endpoint) (transport.UploadPackSession, error) {
-	auth, err := r.credentials(ep)
+	auth, err := r.credentials(ep, Credentials{})
 	if err != nil {
 		return nil, err
 	}
-	client := githttp.DefaultClient
-	if ep.Protocol == "ssh" {
-		client = gitssh.DefaultClient
-	}
-	return client.NewUploadPackSession(ep, auth)
+	return clientOf(ep).NewUploadPackSession(ep, auth)
 }
 
-// credentials are what the configuration says. nil leaves it to the URL.
-func (r *Repo) credentials(ep *transport.Endpoint) (transport.AuthMethod, error) {
+func clientOf(ep *transport.Endpoint) transport.Transport {
+	if ep.Protocol == "ssh" {
+		return gitssh.DefaultClient
+	}
+	return githttp.DefaultClient
+}
+
+// credentials are those given, else what the configuration says. nil leaves it to
+// the URL.
+func (r *Repo) credentials(ep *transport.Endpoint, given Credentials) (transport.AuthMethod, error) {
 	if ep.Protocol == "ssh" {
 		auth, err := r.sshKey(ep.User)
 		return patient{auth}, err
 	}
-	if r.cfg.Username == "" && r.cfg.Password == "" {
+	if given == (Credentials{}) {
+		given = Credentials{r.cfg.Username, r.cfg.Password}
+	}
+	if given == (Credentials{}) {
 		return nil, nil
 	}
-	return &githttp.BasicAuth{Username: r.cfg.Username, Password: r.cfg.Password}, nil
+	return &githttp.BasicAuth{Username: given.Username, Password: given.Password}, nil
 }
 
 // sshKey is the key of the configuration, else the agent, else the user's own.

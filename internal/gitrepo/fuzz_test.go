@@ -4,9 +4,13 @@ import (
 	"bytes"
 	"encoding/hex"
 	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"github.com/go-git/go-git/v5/plumbing/format/index"
 )
 
 // Whatever a revision says: it is answered with a commit that git would name so,
@@ -262,6 +266,50 @@ func FuzzMailmap(f *testing.F) {
 		}
 		if utf8.ValidString(name+email) && !utf8.ValidString(properName+properEmail) {
 			t.Errorf("not UTF-8: %q <%q>", properName, properEmail)
+		}
+	})
+}
+
+// Whatever an index file holds: it is read as git would, or refused; what is read
+// can be written, and is then the same to git.
+func FuzzIndexFile(f *testing.F) {
+	g := newGit(f)
+	g.write("a/b", "1")
+	g.write("a/c", "2")
+	g.write("d", "3")
+	g.run("add", "-A")
+	path := filepath.Join(g.dir, ".git/index")
+	for _, version := range []string{"2", "3", "4"} {
+		g.run("update-index", "--index-version", version)
+		f.Add(must(os.ReadFile(path)))
+		g.run("update-index", "--assume-unchanged", "d")
+		f.Add(must(os.ReadFile(path)))
+		g.run("update-index", "--no-assume-unchanged", "--skip-worktree", "d")
+		f.Add(must(os.ReadFile(path)))
+		g.run("update-index", "--no-skip-worktree", "d")
+	}
+	path = filepath.Join(f.TempDir(), "index")
+	f.Fuzz(func(t *testing.T, data []byte) {
+		// A checksum that is left out lets changed bytes be looked at.
+		if end := len(data) - 20; end >= 0 {
+			data = append(data[:end:end], make([]byte, 20)...)
+		}
+		if err := os.WriteFile(path, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		x, err := readIndexFile(path)
+		if err != nil || x.assumes() {
+			return
+		}
+		again, err := x.encode(func(*index.Entry) bool { return false })
+		if err != nil {
+			return
+		}
+		if err := os.WriteFile(path, again, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if y, err := readIndexFile(path); err != nil || len(y.Entries) != len(x.Entries) {
+			t.Errorf("what was written is not what was read: %v", err)
 		}
 	})
 }

@@ -61,31 +61,30 @@ func withSum(data []byte) []byte {
 // assumes tells whether an entry is assumed to be unchanged, which go-git does
 // not read and so would not write again.
 func (x *indexFile) assumes() bool {
-	at := 12
+	rest := x.data[min(12, len(x.data)):]
 	for range x.Entries {
 		const fixed = 62 // stat data, hash and flags
-		if at+fixed > len(x.data) {
+		if len(rest) < fixed+2 {
 			return false
 		}
-		flags, size := binary.BigEndian.Uint16(x.data[at+fixed-2:]), fixed
+		flags, size := binary.BigEndian.Uint16(rest[fixed-2:]), fixed
 		if flags&0x8000 != 0 {
 			return true
 		}
 		if flags&0x4000 != 0 {
 			size += 2
 		}
+		for x.Version == 4 && size < len(rest)-1 && rest[size]&0x80 != 0 {
+			size++ // how much of the name before is cut off; the last byte of it may be zero
+		}
 		if x.Version == 4 {
-			for x.data[at+size]&0x80 != 0 { // how much of the name before is cut off
-				size++
-			}
 			size++
 		}
-		size += bytes.IndexByte(x.data[at+size:], 0)
-		if x.Version == 4 {
-			at += size + 1
-		} else {
-			at += (size + 8) &^ 7
+		size += 1 + bytes.IndexByte(rest[min(size, len(rest)):], 0)
+		if x.Version != 4 {
+			size = (size + 7) &^ 7
 		}
+		rest = rest[min(size, len(rest)):]
 	}
 	return false
 }

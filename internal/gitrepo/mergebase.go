@@ -48,7 +48,7 @@ func (r *Repo) IsAncestor(ctx context.Context, a, b Hash) (bool, error) {
 
 func (r *Repo) painter(limit int) (*painter, error) {
 	cut, err := r.shallow()
-	return &painter{repo: r, limit: limit, cut: cut, read: map[oid]*kin{}}, err
+	return &painter{repo: r, limit: limit, cut: cut, done: stale, read: map[oid]*kin{}}, err
 }
 
 func (p *painter) ancestor(ctx context.Context, a, b Hash) (bool, error) {
@@ -78,8 +78,9 @@ type painter struct {
 	cut    map[Hash]bool
 	read   map[oid]*kin
 	colors map[oid]paint
+	done   paint // of a commit that need not be followed for its own sake
 	queue  kinQueue
-	fresh  int // of the queue, those not stale
+	fresh  int // of the queue, those not done with
 }
 
 // kin is what is needed of a commit.
@@ -143,7 +144,7 @@ func (p *painter) below(ctx context.Context, id oid, others []oid) (met bool, er
 }
 
 // paint calls visit with each commit taken from the queue and its color, more
-// than once if it gets more of them, until all that is left is stale, or enough.
+// than once if it gets more of them, until all that is left is done with, or enough.
 func (p *painter) paint(ctx context.Context, a, b []oid, visit func(oid, paint) (enough bool)) error {
 	p.colors, p.queue, p.fresh = map[oid]paint{}, nil, 0
 	for _, k := range p.read {
@@ -164,7 +165,7 @@ func (p *painter) paint(ctx context.Context, a, b []oid, visit func(oid, paint) 
 		if color&both == both {
 			color |= stale
 		}
-		if k.edge && color&stale == 0 {
+		if k.edge && color&p.done == 0 {
 			return shallowError(fromOID(k.id))
 		}
 		if err := p.push(ctx, k.parents, color); err != nil {
@@ -190,10 +191,10 @@ func (p *painter) push(ctx context.Context, ids []oid, color paint) error {
 		case !k.queued:
 			k.queued = true
 			heap.Push(&p.queue, k)
-			if now&stale == 0 {
+			if now&p.done == 0 {
 				p.fresh++
 			}
-		case was&stale == 0 && now&stale != 0:
+		case was&p.done == 0 && now&p.done != 0:
 			p.fresh--
 		}
 		p.colors[id] = now
@@ -204,7 +205,7 @@ func (p *painter) push(ctx context.Context, ids []oid, color paint) error {
 func (p *painter) pop() *kin {
 	k := heap.Pop(&p.queue).(*kin)
 	k.queued = false
-	if p.colors[k.id]&stale == 0 {
+	if p.colors[k.id]&p.done == 0 {
 		p.fresh--
 	}
 	return k

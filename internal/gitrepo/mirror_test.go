@@ -50,7 +50,7 @@ func remotes(t *testing.T, origin *git) map[string]string {
 	return map[string]string{
 		"path": origin.dir,
 		"file": "file://" + origin.dir,
-		"http": serveHTTP(t, origin, "") + "/repo",
+		"http": serveHTTP(t, origin, "") + "/" + filepath.Base(origin.dir),
 		"ssh":  serveSSH(t, origin),
 	}
 }
@@ -74,7 +74,7 @@ func serveHTTP(t *testing.T, origin *git, password string) string {
 	return server.URL
 }
 
-// serveSSH answers git-upload-pack over ssh, for the key it puts in the user's
+// serveSSH answers git-upload-pack and git-receive-pack over ssh, for the key it puts in the user's
 // home, where it also writes known_hosts.
 func serveSSH(t *testing.T, origin *git) string {
 	t.Helper()
@@ -148,8 +148,12 @@ func answerSSH(conn net.Conn, config *ssh.ServerConfig, origin *git) {
 				continue
 			}
 			req.Reply(true, nil)
-			cmd := origin.cmd("upload-pack", origin.dir)
-			cmd.Stdin, cmd.Stdout = channel, channel
+			service := "upload-pack"
+			if strings.Contains(string(req.Payload), "git-receive-pack") {
+				service = "receive-pack"
+			}
+			cmd := origin.cmd(service, origin.dir)
+			cmd.Stdin, cmd.Stdout, cmd.Stderr = channel, channel, channel.Stderr()
 			status := []byte{0, 0, 0, 0}
 			if cmd.Run() != nil {
 				status[3] = 1

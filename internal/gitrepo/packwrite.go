@@ -134,19 +134,27 @@ func (s *store) copyPack(ctx context.Context, from *store, ids []oid) (path stri
 	if len(ids) == 0 {
 		return "", nil
 	}
-	for range attempts {
-		// One list for all: were an object taken from one list and its base from a
-		// later one, each could be stored as a delta of the other.
-		list := from.packs.Load()
+	err = from.steady(func(list *packList) error {
 		path, err = s.newPack(func(f *os.File) (*idxfile.Writer, error) { return list.copyTo(ctx, f, from, ids) })
-		if !errors.Is(err, errMoved) {
-			return path, err
+		return err
+	})
+	return path, err
+}
+
+// steady lets a copy be made from one list, anew when another process moved what
+// was to be copied: were an object taken from one list and its base from a later
+// one, each could be stored as a delta of the other.
+func (s *store) steady(try func(*packList) error) error {
+	for range attempts {
+		list := s.packs.Load()
+		if err := try(list); !errors.Is(err, errMoved) {
+			return err
 		}
-		if err := from.reload(list); err != nil {
-			return "", err
+		if err := s.reload(list); err != nil {
+			return err
 		}
 	}
-	return "", fmt.Errorf("copy objects: %w, or repacked all the time", ErrNotFound)
+	return fmt.Errorf("copy objects: %w, or repacked all the time", ErrNotFound)
 }
 
 func (l *packList) copyTo(ctx context.Context, f *os.File, from *store, ids []oid) (*idxfile.Writer, error) {
