@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -175,4 +177,52 @@ func TestCheckedOut(t *testing.T) {
 			t.Errorf("bare, %s: %q, %v", name, got, err)
 		}
 	}
+}
+
+// Many write proposals at once, two repositories of one disk, while git repacks:
+// each finds its own, and nothing is missing.
+func TestManyWriters(t *testing.T) {
+	g := newGit(t)
+	g.commits("main", 5, 1600000000)
+	main := g.hash("main")
+	repos := []*Repo{g.open(), g.open()}
+	done := make(chan struct{})
+	var repack, writers sync.WaitGroup
+	repack.Go(func() {
+		for {
+			select {
+			case <-done:
+				return
+			default:
+				g.try("repack", "-adq")
+				g.try("pack-refs", "--all")
+			}
+		}
+	})
+	for w := range 6 {
+		writers.Go(func() {
+			r := repos[w%2]
+			for i := range 5 {
+				name := fmt.Sprintf("refs/heads/proposals/%d%d", w, i)
+				h := propose(t, r, main, fmt.Sprintf("records/%d/%d.json", w, i%2))
+				if err := r.UpdateRef(background, name, "", h); err != nil {
+					t.Errorf("%s: %v", name, err)
+				}
+				next := propose(t, r, h, "same-for-all.json")
+				if err := r.UpdateRef(background, name, h, next); err != nil {
+					t.Errorf("%s: %v", name, err)
+				}
+				if bases, err := r.MergeBases(background, next, main); err != nil || !slices.Equal(bases, []Hash{main}) {
+					t.Errorf("%s: %v, %v", name, bases, err)
+				}
+			}
+		})
+	}
+	writers.Wait()
+	close(done)
+	repack.Wait()
+	if refs := must(repos[0].RefsUnder(background, "refs/heads/proposals")); len(refs) != 30 {
+		t.Errorf("%d proposals", len(refs))
+	}
+	g.run("fsck", "--strict", "--no-dangling")
 }

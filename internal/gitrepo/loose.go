@@ -26,10 +26,11 @@ type looseWriter struct {
 func (w looseWriter) write(kind plumbing.ObjectType, data []byte) (oid, error) {
 	id := plumbing.ComputeHash(kind, data)
 	path := loosePath(w.dir, id)
-	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
-		return oid{}, err
-	}
-	f, err := createLoose(filepath.Dir(path))
+	var f *os.File
+	err := inFolder(filepath.Dir(path), func() (err error) {
+		f, err = createLoose(filepath.Dir(path))
+		return err
+	})
 	if err != nil {
 		return oid{}, err
 	}
@@ -43,6 +44,21 @@ func (w looseWriter) write(kind plumbing.ObjectType, data []byte) (oid, error) {
 		return oid{}, errors.Join(err, os.Remove(f.Name()))
 	}
 	return id, nil
+}
+
+// inFolder makes a folder, and then a file in it: again, if git has removed the
+// folder in between because it was empty.
+func inFolder(dir string, create func() error) error {
+	var err error
+	for range attempts {
+		if err = os.MkdirAll(dir, 0o777); err == nil {
+			err = create()
+		}
+		if !missing(err) {
+			return err
+		}
+	}
+	return err
 }
 
 // createLoose makes a file under a name that `git prune` clears away if it is

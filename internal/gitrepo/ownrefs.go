@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path"
-	"path/filepath"
 	"strings"
 
 	"github.com/go-git/go-git/v5/plumbing"
@@ -166,10 +165,7 @@ func (r *Repo) dropRef(ctx context.Context, name string, was oid, guard func() e
 	if was.IsZero() {
 		return r.still(name, was)
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil { // it may be packed alone
-		return err
-	}
-	lock, err := takeLock(ctx, path+".lock")
+	lock, err := lockRef(ctx, path) // it may be packed alone
 	if err != nil {
 		return err
 	}

@@ -37,7 +37,11 @@ func (r *Repo) logUpdate(u RefUpdate, name string) error {
 	if err := makeWay(path); err != nil {
 		return err
 	}
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o666)
+	var f *os.File
+	err = inFolder(filepath.Dir(path), func() (err error) {
+		f, err = os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o666)
+		return err
+	})
 	if err != nil {
 		return err
 	}

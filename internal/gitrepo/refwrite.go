@@ -20,30 +20,44 @@ const lockPatience = 2 * time.Second
 func (r *Repo) setRef(ctx context.Context, name string, was, id oid, last func() error) error {
 	path := r.refPath(name)
 	err := r.store.settle()
+	var lock *os.File
 	if err == nil {
-		err = makeWay(path)
+		lock, err = lockRef(ctx, path)
 	}
-	if err != nil {
-		return fmt.Errorf("write ref %s: %w", name, err)
+	if err == nil {
+		err = fillLock(lock, path, func() (string, error) {
+			return id.String() + "\n", r.still(name, was)
+		}, last)
 	}
-	err = replaceFileAfter(ctx, path, func() (string, error) {
-		return id.String() + "\n", r.still(name, was)
-	}, last)
 	if err != nil {
 		return fmt.Errorf("write ref %s: %w", name, err)
 	}
 	return nil
 }
 
+// lockRef takes the lock of a ref, whose folder may not be there yet.
+func lockRef(ctx context.Context, path string) (lock *os.File, err error) {
+	if err := makeWay(path); err != nil {
+		return nil, err
+	}
+	err = inFolder(filepath.Dir(path), func() (err error) {
+		lock, err = takeLock(ctx, path+".lock")
+		return err
+	})
+	return lock, err
+}
+
 // makeWay removes empty folders that lie where the file is to be: what is left
 // of refs below it that were deleted.
 func makeWay(path string) error {
-	if info, err := os.Lstat(path); err == nil && info.IsDir() {
-		if err := removeEmpty(path); err != nil {
-			return err
-		}
+	info, err := os.Lstat(path)
+	if err == nil && info.IsDir() {
+		err = removeEmpty(path)
 	}
-	return os.MkdirAll(filepath.Dir(path), 0o755)
+	if missing(err) {
+		return nil
+	}
+	return err
 }
 
 func removeEmpty(dir string) error {
@@ -141,15 +155,16 @@ var errUnchanged = errors.New("nothing to change")
 // replaceFile holds path.lock, as Git does, while it decides on the new content
 // and puts it in place. It waits a little for another holder.
 func replaceFile(ctx context.Context, path string, content func() (string, error)) error {
-	return replaceFileAfter(ctx, path, content, func() error { return nil })
-}
-
-// replaceFileAfter does last when the new content is on disk, before it counts.
-func replaceFileAfter(ctx context.Context, path string, content func() (string, error), last func() error) error {
 	lock, err := takeLock(ctx, path+".lock")
 	if err != nil {
 		return err
 	}
+	return fillLock(lock, path, content, func() error { return nil })
+}
+
+// fillLock puts new content in place of a file whose lock is held, and lets go of
+// it. last is done when the content is on disk, before it counts.
+func fillLock(lock *os.File, path string, content func() (string, error), last func() error) error {
 	text, err := content()
 	if err == nil {
 		if _, err = lock.WriteString(text); err == nil {
