@@ -85,7 +85,7 @@ func (d *desk) Close() { d.repo.Close() }
 func gitsUser(repo *gitrepo.Repo) (content.Actor, error) {
 	name, email := repo.UserIdentity()
 	if name == "" || email == "" {
-		return content.Actor{}, &hintError{errors.New("Git does not know who you are"), "Say so: git config --global user.name \"Your Name\"; git config --global user.email you@example.org"}
+		return content.Actor{}, &hintError{errors.New("nobody knows who you are: Git has no name and no address"), "Say so: git config --global user.name \"Your Name\"; git config --global user.email you@example.org"}
 	}
 	return content.Actor{Person: content.Person{Name: name, Email: email, Identity: content.IdentityClaimed}, Role: content.RoleMaintainer, ID: email}, nil
 }
