@@ -88,12 +88,12 @@ type editing struct {
 	records map[content.Ref]*content.Record
 	files   map[string][]byte
 	// mentioned says which touched records refer to a record, or name a file.
-	mentioned map[target]map[content.Ref]bool
+	mentioned map[referred]map[content.Ref]bool
 	// unreadable are files of base that are no strict JSON, by the record they should be.
 	unreadable map[content.Ref]string
 	ids        folded
 	// removed says which edit took something away last.
-	removed map[target]int
+	removed map[referred]int
 	// patched is how many bytes patches have worked through.
 	patched int
 }
@@ -102,7 +102,7 @@ func newEditing(world Content, base *content.View) *editing {
 	e := &editing{
 		world: world, base: base, model: base.Model,
 		records: map[content.Ref]*content.Record{}, files: map[string][]byte{},
-		mentioned: map[target]map[content.Ref]bool{}, removed: map[target]int{},
+		mentioned: map[referred]map[content.Ref]bool{}, removed: map[referred]int{},
 		unreadable: unreadable(base),
 	}
 	e.ids = foldedIDs(base, e.unreadable)
@@ -118,10 +118,10 @@ func (e *editing) apply(ctx context.Context) error {
 	}
 	c := e.model.Collection(e.edit.Collection)
 	if c == nil {
-		return e.refuse("there is no collection %s; there are %s", name(string(e.edit.Collection)), collectionNames(e.model))
+		return e.refuse("there is no collection %s; there are %s", plainName(string(e.edit.Collection)), collectionNames(e.model))
 	}
 	if !e.edit.ID.Readable() {
-		return e.refuse("%s is no id: it must be the name of a file, without '/' and control characters", name(string(e.edit.ID)))
+		return e.refuse("%s is no id: it must be the name of a file, without '/' and control characters", plainName(string(e.edit.ID)))
 	}
 	switch e.edit.Kind {
 	case content.EditPut:
@@ -142,34 +142,34 @@ func (e *editing) apply(ctx context.Context) error {
 
 // refuse says why the edit being done cannot be done.
 func (e *editing) refuse(format string, args ...any) *content.Refusal {
-	return &content.Refusal{Reason: content.RefusedEdit, Message: told(e.number, e.edit) + ": " + fmt.Sprintf(format, args...)}
+	return &content.Refusal{Reason: content.RefusedEdit, Message: editName(e.number, e.edit) + ": " + fmt.Sprintf(format, args...)}
 }
 
-// told names an edit: "edit 3 (rename themes/a to b)".
-func told(number int, e content.Edit) string {
-	record := name(string(e.Collection)) + "/" + name(string(e.ID))
-	what := strings.ToLower(name(string(e.Kind))) + " " + record
+// editName names an edit: "edit 3 (rename themes/a to b)".
+func editName(number int, e content.Edit) string {
+	record := plainName(string(e.Collection)) + "/" + plainName(string(e.ID))
+	what := strings.ToLower(plainName(string(e.Kind))) + " " + record
 	switch e.Kind {
 	case content.EditRename:
-		what += " to " + name(string(e.To))
+		what += " to " + plainName(string(e.To))
 	case content.EditPutFile:
-		what = "put the file " + name(e.Path)
+		what = "put the file " + plainName(e.Path)
 	case content.EditDeleteFile:
-		what = "delete the file " + name(e.Path)
+		what = "delete the file " + plainName(e.Path)
 	case content.EditRestore:
 		if e.Field != "" {
-			what = "restore " + name(string(e.Field)) + " of " + record
+			what = "restore " + plainName(string(e.Field)) + " of " + record
 		}
-		what += " as at " + name(e.Revision)
+		what += " as at " + plainName(e.Revision)
 	case content.EditUndo:
-		what = "undo " + name(e.Revision) + " on " + record
+		what = "undo " + plainName(e.Revision) + " on " + record
 	}
 	return "edit " + strconv.Itoa(number) + " (" + what + ")"
 }
 
-// name is a name as a message shows it: quoted where it has anything odd, and not
+// plainName is a plainName as a message shows it: quoted where it has anything odd, and not
 // longer than anyone reads.
-func name(s string) string {
+func plainName(s string) string {
 	const most = 100
 	if len(s) > most {
 		s = strings.ToValidUTF8(s[:most], "") + "…"
@@ -228,7 +228,7 @@ func (e *editing) pathAtBase(ref content.Ref) (string, bool) {
 // dangling refuses what the draft takes away and something still refers to.
 func (e *editing) dangling(edits []content.Edit) error {
 	var referrers []content.Referrer
-	var lost []target
+	var lost []referred
 	for t := range e.removed {
 		if !e.there(t) && len(e.referrers(t)) > 0 {
 			lost = append(lost, t)
@@ -237,7 +237,7 @@ func (e *editing) dangling(edits []content.Edit) error {
 	if len(lost) == 0 {
 		return nil
 	}
-	slices.SortFunc(lost, func(a, b target) int {
+	slices.SortFunc(lost, func(a, b referred) int {
 		if e.removed[a] != e.removed[b] {
 			return e.removed[a] - e.removed[b]
 		}
@@ -247,27 +247,27 @@ func (e *editing) dangling(edits []content.Edit) error {
 	for i, t := range lost {
 		found := e.referrers(t)
 		referrers = append(referrers, found...)
-		if i < listed {
+		if i < mostListed {
 			number := e.removed[t]
-			sentences = append(sentences, told(number, edits[number-1])+": "+leftBehind(t, found, edits[number-1].Kind))
+			sentences = append(sentences, editName(number, edits[number-1])+": "+leftBehind(t, found, edits[number-1].Kind))
 		}
 	}
-	if len(lost) > listed {
-		sentences = append(sentences, fmt.Sprintf("and %d more like these", len(lost)-listed))
+	if len(lost) > mostListed {
+		sentences = append(sentences, fmt.Sprintf("and %d more like these", len(lost)-mostListed))
 	}
 	return &content.Refusal{Reason: content.RefusedDangling, Message: strings.Join(sentences, "; "), Referrers: referrers}
 }
 
-// listed is how many things of a kind a message names before it only counts them.
-const listed = 5
+// mostListed is how many things of a kind a message names before it only counts them.
+const mostListed = 5
 
-func leftBehind(t target, found []content.Referrer, kind content.EditKind) string {
+func leftBehind(t referred, found []content.Referrer, kind content.EditKind) string {
 	var places []string
-	for _, r := range found[:min(len(found), listed)] {
-		places = append(places, name(r.Record.String())+" "+name(string(r.Field)))
+	for _, r := range found[:min(len(found), mostListed)] {
+		places = append(places, plainName(r.Record.String())+" "+plainName(string(r.Field)))
 	}
-	if len(found) > listed {
-		places = append(places, fmt.Sprintf("and %d more", len(found)-listed))
+	if len(found) > mostListed {
+		places = append(places, fmt.Sprintf("and %d more", len(found)-mostListed))
 	}
 	cure := "change them in the same proposal"
 	switch kind {
@@ -288,7 +288,7 @@ func (e *editing) then(ctx context.Context, revision string) (*content.View, err
 	case errors.Is(err, content.ErrNotFound), errors.Is(err, content.ErrInvalid):
 		return nil, e.refuse("%v", err)
 	case err != nil:
-		return nil, fmt.Errorf("%s: %w", told(e.number, e.edit), err)
+		return nil, fmt.Errorf("%s: %w", editName(e.number, e.edit), err)
 	}
 	return view, nil
 }

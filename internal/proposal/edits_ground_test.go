@@ -154,8 +154,8 @@ func (g *ground) apply(edits ...content.Edit) (map[string]string, error) {
 	return out, err
 }
 
-// refused asserts that err is a refusal for a reason that says all of words.
-func refused(t testing.TB, err error, reason content.RefusalReason, words ...string) *content.Refusal {
+// editRefused asserts that err is a refusal for a reason that says all of words.
+func editRefused(t testing.TB, err error, reason content.RefusalReason, words ...string) *content.Refusal {
 	t.Helper()
 	var refusal *content.Refusal
 	if !errors.As(err, &refusal) {
@@ -172,25 +172,25 @@ func refused(t testing.TB, err error, reason content.RefusalReason, words ...str
 	return refusal
 }
 
-func ref(s string) content.Ref {
+func editRef(s string) content.Ref {
 	collection, id, _ := strings.Cut(s, "/")
 	return content.Ref{Collection: content.CollectionName(collection), ID: content.ID(id)}
 }
 
 func putEdit(record, document string) content.Edit {
-	return content.Edit{Kind: content.EditPut, Ref: ref(record), Document: document}
+	return content.Edit{Kind: content.EditPut, Ref: editRef(record), Document: document}
 }
 
 func patchEdit(record, patch string) content.Edit {
-	return content.Edit{Kind: content.EditPatch, Ref: ref(record), Patch: patch}
+	return content.Edit{Kind: content.EditPatch, Ref: editRef(record), Patch: patch}
 }
 
 func renameEdit(record, to string, carry bool) content.Edit {
-	return content.Edit{Kind: content.EditRename, Ref: ref(record), To: content.ID(to), Carry: carry}
+	return content.Edit{Kind: content.EditRename, Ref: editRef(record), To: content.ID(to), Carry: carry}
 }
 
 func deleteEdit(record string) content.Edit {
-	return content.Edit{Kind: content.EditDelete, Ref: ref(record)}
+	return content.Edit{Kind: content.EditDelete, Ref: editRef(record)}
 }
 
 func sortedPaths(files map[string]string) []string { return slices.Sorted(maps.Keys(files)) }

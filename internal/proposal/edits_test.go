@@ -46,7 +46,7 @@ func TestEditsBecomeFiles(t *testing.T) {
 		{"a record in a folder that the model does not name stays there", []content.Edit{renameEdit("notes/n", "m", false)},
 			map[string]string{"notes/one/n.json": "", "notes/one/m.json": groundFiles["notes/one/n.json"]}},
 		{"a deletion hands the references over, and a set has the record once",
-			[]content.Edit{{Kind: content.EditDelete, Ref: ref("themes/a"), Carry: true, To: "b"}}, map[string]string{
+			[]content.Edit{{Kind: content.EditDelete, Ref: editRef("themes/a"), Carry: true, To: "b"}}, map[string]string{
 				"themes/a.json": "", "themes/b.json": strings.Replace(groundFiles["themes/b.json"], `"a"`, `"b"`, 1),
 				"projects/x.json":    strings.Replace(strings.Replace(xFile, "\"b\",\n    \"a\"", `"b"`, 1), `"theme": "a"`, `"theme": "b"`, 1),
 				"projects/hand.json": strings.ReplaceAll(groundFiles["projects/hand.json"], `"a"`, `"b"`)}},
@@ -85,7 +85,7 @@ func TestEditsThatAreRefused(t *testing.T) {
 		words []string
 	}{
 		{"no such collection", putEdit("thing/x", "{}"), []string{"edit 1 (put thing/x)", "there is no collection thing", "themes, projects"}},
-		{"no such kind", content.Edit{Kind: "MELT", Ref: ref("themes/a")}, []string{"no such kind of edit"}},
+		{"no such kind", content.Edit{Kind: "MELT", Ref: editRef("themes/a")}, []string{"no such kind of edit"}},
 		{"a way out", putEdit("themes/../x", "{}"), []string{"is no id"}},
 		{"a control character", putEdit("themes/a\nb", "{}"), []string{"is no id", `"a\nb"`}},
 		{"a dash", putEdit("themes/-x", "{}"), []string{"-x cannot be the id", "small letters"}},
@@ -105,23 +105,23 @@ func TestEditsThatAreRefused(t *testing.T) {
 		{"renaming to what may not be written", renameEdit("themes/a", "-b", true), []string{"-b cannot be the id"}},
 		{"renaming to what is too like another", renameEdit("themes/a", "odd", true), []string{"too like Odd"}},
 		{"deleting what is not there", deleteEdit("themes/zz"), []string{"there is no record themes/zz"}},
-		{"handing over to nobody", content.Edit{Kind: content.EditDelete, Ref: ref("themes/a"), Carry: true}, []string{"say in to which one"}},
-		{"to without carry", content.Edit{Kind: content.EditDelete, Ref: ref("themes/a"), To: "b"}, []string{"set carry"}},
-		{"handing over to itself", content.Edit{Kind: content.EditDelete, Ref: ref("themes/a"), Carry: true, To: "a"}, []string{"say another one"}},
-		{"handing over to what is not there", content.Edit{Kind: content.EditDelete, Ref: ref("themes/a"), Carry: true, To: "zz"}, []string{"there is no record themes/zz"}},
-		{"no such revision", content.Edit{Kind: content.EditRestore, Ref: ref("themes/a"), Revision: "v9"}, []string{"edit 1 (restore themes/a as at v9)", `"v9"`}},
-		{"neither now nor then", content.Edit{Kind: content.EditRestore, Ref: ref("themes/zz"), Revision: "main"}, []string{"neither now nor then"}},
-		{"no such place", content.Edit{Kind: content.EditRestore, Ref: ref("themes/a"), Revision: "main", Field: "/zz"}, []string{"no place /zz"}},
-		{"no pointer", content.Edit{Kind: content.EditRestore, Ref: ref("themes/a"), Revision: "main", Field: "zz"}, []string{"must be empty or begin with '/'"}},
-		{"nothing to undo", content.Edit{Kind: content.EditUndo, Ref: ref("themes/b"), Revision: "main"}, []string{"did not change the record"}},
-		{"nothing that could be undone", content.Edit{Kind: content.EditUndo, Ref: ref("themes/zz"), Revision: "main"}, []string{"has no such record"}},
+		{"handing over to nobody", content.Edit{Kind: content.EditDelete, Ref: editRef("themes/a"), Carry: true}, []string{"say in to which one"}},
+		{"to without carry", content.Edit{Kind: content.EditDelete, Ref: editRef("themes/a"), To: "b"}, []string{"set carry"}},
+		{"handing over to itself", content.Edit{Kind: content.EditDelete, Ref: editRef("themes/a"), Carry: true, To: "a"}, []string{"say another one"}},
+		{"handing over to what is not there", content.Edit{Kind: content.EditDelete, Ref: editRef("themes/a"), Carry: true, To: "zz"}, []string{"there is no record themes/zz"}},
+		{"no such revision", content.Edit{Kind: content.EditRestore, Ref: editRef("themes/a"), Revision: "v9"}, []string{"edit 1 (restore themes/a as at v9)", `"v9"`}},
+		{"neither now nor then", content.Edit{Kind: content.EditRestore, Ref: editRef("themes/zz"), Revision: "main"}, []string{"neither now nor then"}},
+		{"no such place", content.Edit{Kind: content.EditRestore, Ref: editRef("themes/a"), Revision: "main", Field: "/zz"}, []string{"no place /zz"}},
+		{"no pointer", content.Edit{Kind: content.EditRestore, Ref: editRef("themes/a"), Revision: "main", Field: "zz"}, []string{"must be empty or begin with '/'"}},
+		{"nothing to undo", content.Edit{Kind: content.EditUndo, Ref: editRef("themes/b"), Revision: "main"}, []string{"did not change the record"}},
+		{"nothing that could be undone", content.Edit{Kind: content.EditUndo, Ref: editRef("themes/zz"), Revision: "main"}, []string{"has no such record"}},
 	}
 	g := newGround(t, map[string]string{"themes/broken.json": "{", "themes/Odd.json": "{}"})
 	g.commit(map[string]string{"themes/a.json": `{"name": "A", "parent": "Odd"}`})
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			_, err := g.apply(test.edit)
-			refused(t, err, content.RefusedEdit, test.words...)
+			editRefused(t, err, content.RefusedEdit, test.words...)
 		})
 	}
 }
@@ -145,13 +145,13 @@ func TestWhatWouldDangleIsToldAtTheEnd(t *testing.T) {
 	g := newGround(t, nil)
 	_, err := g.apply(putEdit("themes/c", "{}"), renameEdit("themes/a", "z", false), patchEdit("projects/hand", `[{"op":"remove","path":"/themes"}]`),
 		content.Edit{Kind: content.EditDeleteFile, Path: "files/x.pdf"})
-	refusal := refused(t, err, content.RefusedDangling, "edit 2 (rename themes/a to z): themes/a would be gone", "projects/x /parts/0/theme, projects/x /themes/1, themes/b /parent",
+	refusal := editRefused(t, err, content.RefusedDangling, "edit 2 (rename themes/a to z): themes/a would be gone", "projects/x /parts/0/theme, projects/x /themes/1, themes/b /parent",
 		"set carry to give them the new id", "edit 4 (delete the file files/x.pdf): the file files/x.pdf would be gone", "projects/x /file")
 	want := []content.Referrer{
-		{Record: ref("projects/x"), Path: "projects/x.json", Field: "/parts/0/theme", Target: ref("themes/a")},
-		{Record: ref("projects/x"), Path: "projects/x.json", Field: "/themes/1", Target: ref("themes/a")},
-		{Record: ref("themes/b"), Path: "themes/b.json", Field: "/parent", Target: ref("themes/a")},
-		{Record: ref("projects/x"), Path: "projects/x.json", Field: "/file"},
+		{Record: editRef("projects/x"), Path: "projects/x.json", Field: "/parts/0/theme", Target: editRef("themes/a")},
+		{Record: editRef("projects/x"), Path: "projects/x.json", Field: "/themes/1", Target: editRef("themes/a")},
+		{Record: editRef("themes/b"), Path: "themes/b.json", Field: "/parent", Target: editRef("themes/a")},
+		{Record: editRef("projects/x"), Path: "projects/x.json", Field: "/file"},
 	}
 	if diff := cmp.Diff(want, refusal.Referrers); diff != "" {
 		t.Error(diff)
@@ -159,7 +159,7 @@ func TestWhatWouldDangleIsToldAtTheEnd(t *testing.T) {
 	// A reference that the draft itself brings counts as well, and one to nowhere that it
 	// did not cause is for the checks of content.
 	_, err = g.apply(putEdit("themes/c", "{}"), putEdit("projects/new", `{"themes": ["c", "nowhere"]}`), deleteEdit("themes/c"))
-	refusal = refused(t, err, content.RefusedDangling, "edit 3 (delete themes/c)", "projects/new /themes/0", "set carry and to")
+	refusal = editRefused(t, err, content.RefusedDangling, "edit 3 (delete themes/c)", "projects/new /themes/0", "set carry and to")
 	if len(refusal.Referrers) != 1 {
 		t.Errorf("got %+v", refusal.Referrers)
 	}
@@ -168,10 +168,10 @@ func TestWhatWouldDangleIsToldAtTheEnd(t *testing.T) {
 func TestDraftsAreBounded(t *testing.T) {
 	g := newGround(t, nil)
 	_, err := g.apply(make([]content.Edit, content.MaxEdits+1)...)
-	refused(t, err, content.RefusedEdit, "5001 edits", "several proposals")
+	editRefused(t, err, content.RefusedEdit, "5001 edits", "several proposals")
 	big := content.Edit{Kind: content.EditPutFile, Path: "files/a.pdf", Bytes: append([]byte("%PDF-1.7"), make([]byte, content.MaxFile-100)...)}
 	_, err = g.apply(big, big, big)
-	refused(t, err, content.RefusedEdit, "MiB", "several proposals")
+	editRefused(t, err, content.RefusedEdit, "MiB", "several proposals")
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	if _, err := applyEdits(ctx, g, g.head(), []content.Edit{deleteEdit("themes/b")}); !errors.Is(err, context.Canceled) {
@@ -215,13 +215,13 @@ func TestAttachmentsThatAreRefused(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			_, err := g.apply(content.Edit{Kind: content.EditPutFile, Path: test.path, Bytes: []byte(test.data)})
-			refused(t, err, content.RefusedEdit, test.word)
+			editRefused(t, err, content.RefusedEdit, test.word)
 		})
 	}
 	_, err := g.apply(content.Edit{Kind: content.EditPutFile, Path: "files/n.pdf", Bytes: append([]byte(pdf), make([]byte, content.MaxFile)...)})
-	refused(t, err, content.RefusedEdit, "larger than 32 MiB")
+	editRefused(t, err, content.RefusedEdit, "larger than 32 MiB")
 	_, err = g.apply(content.Edit{Kind: content.EditDeleteFile, Path: "files/n.pdf"})
-	refused(t, err, content.RefusedEdit, "no such file")
+	editRefused(t, err, content.RefusedEdit, "no such file")
 	taken := []content.Edit{{Kind: content.EditPutFile, Path: "files/n.docx", Bytes: []byte(docx)}, {Kind: content.EditPutFile, Path: "files/n.csv", Bytes: []byte("a;b\n1;2\n")},
 		{Kind: content.EditPutFile, Path: "files/n.dat", Bytes: []byte{1, 2, 3}}}
 	if got, err := g.apply(taken...); err != nil || len(got) != 3 {

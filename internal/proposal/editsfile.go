@@ -19,12 +19,12 @@ func (e *editing) putFile() error {
 	if err := e.attachment(file); err != nil {
 		return err
 	}
-	if !e.there(target{path: file}) {
+	if !e.there(referred{path: file}) {
 		if complaint := unfitFile(file); complaint != "" {
 			return e.refuse("%s", complaint)
 		}
 		if other := e.likeFile(file); other != "" {
-			return e.refuse("its name is too like %s, which is there: some computers take the two for one file; take another name", name(other))
+			return e.refuse("its name is too like %s, which is there: some computers take the two for one file; take another name", plainName(other))
 		}
 	}
 	switch {
@@ -45,11 +45,11 @@ func (e *editing) deleteFile() error {
 	if err := e.attachment(e.edit.Path); err != nil {
 		return err
 	}
-	if !e.there(target{path: e.edit.Path}) {
+	if !e.there(referred{path: e.edit.Path}) {
 		return e.refuse("there is no such file")
 	}
 	e.files[e.edit.Path] = nil
-	e.removed[target{path: e.edit.Path}] = e.number
+	e.removed[referred{path: e.edit.Path}] = e.number
 	return nil
 }
 
@@ -68,7 +68,7 @@ func (e *editing) folders() string {
 	var folders []string
 	for _, c := range e.model.Collections {
 		for _, a := range c.Files {
-			if folder := name(a.Folder); !slices.Contains(folders, folder) {
+			if folder := plainName(a.Folder); !slices.Contains(folders, folder) {
 				folders = append(folders, folder)
 			}
 		}
@@ -129,11 +129,11 @@ func (e *editing) likeFile(file string) string {
 	return ""
 }
 
-// types are the kinds of content that a file of a certain ending may be, as they are
+// fileTypes are the kinds of content that a file of a certain ending may be, as they are
 // told by the first bytes: the first with all its special cases, the others themselves
 // alone, for what cannot be told more closely. Other endings are free for what is none
 // of these.
-var types = map[string][]string{
+var fileTypes = map[string][]string{
 	".pdf": {"application/pdf"},
 	".png": {"image/png"}, ".jpg": {"image/jpeg"}, ".jpeg": {"image/jpeg"}, ".gif": {"image/gif"}, ".webp": {"image/webp"},
 	".tif": {"image/tiff"}, ".tiff": {"image/tiff"},
@@ -150,8 +150,8 @@ var types = map[string][]string{
 	".txt": {"text/plain"}, ".md": {"text/plain"}, ".csv": {"text/plain"}, ".json": {"text/plain"}, ".xml": {"text/xml", "text/plain"},
 }
 
-// active is content that runs in a browser, or on the computer of the one who opens it.
-var active = []string{
+// activeTypes is content that runs in a browser, or on the computer of the one who opens it.
+var activeTypes = []string{
 	"text/html", "application/xhtml+xml", "image/svg+xml", "text/javascript", "application/x-shockwave-flash", "text/vbscript",
 	"application/vnd.microsoft.portable-executable", "application/x-elf", "application/x-mach-binary", "application/x-executable",
 	"application/x-ms-installer", "application/java-archive", "application/vnd.android.package-archive", "application/x-java-applet",
@@ -170,17 +170,17 @@ func wrongType(file string, data []byte) string {
 	if ending == "" {
 		return "its name has no ending, like .pdf, that says what it is"
 	}
-	if slices.Contains(activeEndings, ending) || isOne(found, active) {
+	if slices.Contains(activeEndings, ending) || isOne(found, activeTypes) {
 		return "it is something that runs or that browsers run (" + ending + ", " + plainType(found) + "), and no attachment: give it as PDF, as a picture or in a .zip"
 	}
-	if kinds, known := types[ending]; known {
+	if kinds, known := fileTypes[ending]; known {
 		if !agrees(found, kinds) {
 			return "its name ends in " + ending + ", but its content is " + plainType(found) + ": give it the right ending, or the right file"
 		}
 		return ""
 	}
-	if right := found.Extension(); len(types[right]) > 0 && !slices.Contains([]string{".txt", ".zip"}, right) {
-		return "its content is " + plainType(found) + ", but its name ends in " + name(ending) + ": let it end in " + right
+	if right := found.Extension(); len(fileTypes[right]) > 0 && !slices.Contains([]string{".txt", ".zip"}, right) {
+		return "its content is " + plainType(found) + ", but its name ends in " + plainName(ending) + ": let it end in " + right
 	}
 	return ""
 }

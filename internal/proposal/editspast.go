@@ -16,7 +16,7 @@ func (e *editing) restore(ctx context.Context, c *content.Collection) error {
 		return err
 	}
 	if path, there := unreadable(view)[ref]; there {
-		return e.refuse("the file %s could not be read then either: choose another revision", name(path))
+		return e.refuse("the file %s could not be read then either: choose another revision", plainName(path))
 	}
 	then, now := view.Snapshot.Record(ref), e.record(ref)
 	if then == nil && now != nil {
@@ -36,7 +36,7 @@ func (e *editing) restore(ctx context.Context, c *content.Collection) error {
 	}
 	v := then.Root
 	if then.ID != now.ID && c.IDAt != nil && now.Root.At(*c.IDAt) != nil {
-		if named, ok := with(v, c.IDAt.Tokens(), now.Root.At(*c.IDAt)); ok {
+		if named, ok := withValue(v, c.IDAt.Tokens(), now.Root.At(*c.IDAt)); ok {
 			v = named
 		}
 	}
@@ -85,7 +85,7 @@ func (e *editing) restoreField(c *content.Collection, then, now *content.Record)
 		}
 	}
 	if was == nil && !there {
-		return e.refuse("the record has no place %s, neither now nor then", name(string(field)))
+		return e.refuse("the record has no place %s, neither now nor then", plainName(string(field)))
 	}
 	v, complaint := placed(now.Root, then.Root, field, was)
 	if complaint != "" {
@@ -97,7 +97,7 @@ func (e *editing) restoreField(c *content.Collection, then, now *content.Record)
 // placed gives v the value was, nil for none, at a place. Objects that lead there in
 // then and are missing are made.
 func placed(v, then *content.Value, at content.Pointer, was *content.Value) (*content.Value, string) {
-	if out, ok := with(v, at.Tokens(), was); ok {
+	if out, ok := withValue(v, at.Tokens(), was); ok {
 		return out, ""
 	}
 	near, holder := v.Nearest(at)
@@ -105,21 +105,18 @@ func placed(v, then *content.Value, at content.Pointer, was *content.Value) (*co
 	if holder.Kind == content.Object {
 		made := was
 		for i := len(tokens) - 1; i > 0; i-- {
-			parent := near
-			for _, token := range tokens[:i] {
-				parent = parent.Child(token)
-			}
+			parent := near + pointerOf(tokens[:i])
 			if p := then.At(parent); p == nil || p.Kind != content.Object {
-				return nil, fmt.Sprintf("%s is not there now, and an item alone cannot stand for it: restore %s", name(string(parent)), name(string(near.Child(tokens[0]))))
+				return nil, fmt.Sprintf("%s is not there now, and an item alone cannot stand for it: restore %s", plainName(string(parent)), plainName(string(near.Child(tokens[0]))))
 			}
-			kid := called(tokens[i], made)
+			kid := namedValue(tokens[i], made)
 			made = &content.Value{Kind: content.Object, Kids: []content.Value{kid}}
 		}
-		if out, ok := with(v, append(near.Tokens(), tokens[0]), made); ok {
+		if out, ok := withValue(v, append(near.Tokens(), tokens[0]), made); ok {
 			return out, ""
 		}
 	}
-	return nil, fmt.Sprintf("there is no place for it: %s is %s now; restore %s", pointerName(near), shown(holder), pointerName(near))
+	return nil, fmt.Sprintf("there is no place for it: %s is %s now; restore %s", pointerName(near), shownValue(holder), pointerName(near))
 }
 
 // undo takes back what a commit did to a record, and leaves what came after it.
@@ -145,7 +142,7 @@ func (e *editing) undo(ctx context.Context, c *content.Collection) error {
 		last = was
 	}
 	now := e.record(last.Ref)
-	if now == nil && e.there(target{Ref: last.Ref}) {
+	if now == nil && e.there(referred{Ref: last.Ref}) {
 		_, err := e.existing(last.Ref)
 		return err
 	}
@@ -185,7 +182,7 @@ func (e *editing) around(ctx context.Context) (after *content.View, before *cont
 	case errors.Is(err, content.ErrNotFound):
 		return after, content.NewSnapshot(nil, nil, nil), nil
 	case err != nil:
-		return nil, nil, fmt.Errorf("%s: %w", told(e.number, e.edit), err)
+		return nil, nil, fmt.Errorf("%s: %w", editName(e.number, e.edit), err)
 	}
 	return after, parent.Snapshot, nil
 }
@@ -219,14 +216,14 @@ func (e *editing) conflict(r *content.Record, found []content.Conflict) error {
 
 func conflictPlaces(found []content.Conflict) string {
 	text := ""
-	for i, f := range found[:min(len(found), listed)] {
+	for i, f := range found[:min(len(found), mostListed)] {
 		if i > 0 {
 			text += ", "
 		}
-		text += fmt.Sprintf("%s (the commit made it %s, it is %s now, and was %s before)", pointerName(f.Pointer), shown(f.Base), shown(f.Ours), shown(f.Theirs))
+		text += fmt.Sprintf("%s (the commit made it %s, it is %s now, and was %s before)", pointerName(f.Pointer), shownValue(f.Base), shownValue(f.Ours), shownValue(f.Theirs))
 	}
-	if len(found) > listed {
-		text += fmt.Sprintf(", and %d more", len(found)-listed)
+	if len(found) > mostListed {
+		text += fmt.Sprintf(", and %d more", len(found)-mostListed)
 	}
 	return text
 }

@@ -12,11 +12,11 @@ import (
 )
 
 func restoreEdit(record, revision, field string) content.Edit {
-	return content.Edit{Kind: content.EditRestore, Ref: ref(record), Revision: revision, Field: content.Pointer(field)}
+	return content.Edit{Kind: content.EditRestore, Ref: editRef(record), Revision: revision, Field: content.Pointer(field)}
 }
 
 func undoEdit(record, revision string) content.Edit {
-	return content.Edit{Kind: content.EditUndo, Ref: ref(record), Revision: revision}
+	return content.Edit{Kind: content.EditUndo, Ref: editRef(record), Revision: revision}
 }
 
 func TestRestore(t *testing.T) {
@@ -63,16 +63,16 @@ func TestRestore(t *testing.T) {
 		})
 	}
 	_, err := g.apply(restoreEdit("projects/p", "v1", "/themes/1"))
-	refused(t, err, content.RefusedEdit, "restore /themes")
+	editRefused(t, err, content.RefusedEdit, "restore /themes")
 	_, err = g.apply(restoreEdit("themes/bb", "HEAD~2", "/name"))
-	refused(t, err, content.RefusedEdit, "HEAD~2")
+	editRefused(t, err, content.RefusedEdit, "HEAD~2")
 	g.commit(map[string]string{"projects/p.json": `{"name": {"fi": "P"}, "themes": "none"}`})
 	_, err = g.apply(restoreEdit("projects/p", "v1", "/themes/1"))
-	refused(t, err, content.RefusedEdit, `/themes is "none" now; restore /themes`)
+	editRefused(t, err, content.RefusedEdit, `/themes is "none" now; restore /themes`)
 	_, err = g.apply(restoreEdit("themes/c", "v1", "/name"))
-	refused(t, err, content.RefusedEdit, "restore it without a field")
+	editRefused(t, err, content.RefusedEdit, "restore it without a field")
 	_, err = g.apply(restoreEdit("themes/a", "main", ""), putEdit("projects/new", `{"themes": ["c"]}`), restoreEdit("themes/c", "v1", ""))
-	refused(t, err, content.RefusedDangling, "edit 3 (restore themes/c as at v1)", "projects/new /themes/0")
+	editRefused(t, err, content.RefusedDangling, "edit 3 (restore themes/c as at v1)", "projects/new /themes/0")
 }
 
 func TestRestoreGivesARenamedRecordItsValuesAlone(t *testing.T) {
@@ -106,9 +106,9 @@ func TestUndo(t *testing.T) {
 		{"what came after stays", []content.Edit{undoEdit("projects/x", named)}, map[string]string{"projects/x.json": now}},
 		{"what was made goes", []content.Edit{undoEdit("themes/c", made)}, map[string]string{"themes/c.json": ""}},
 		{"what was deleted comes back", []content.Edit{undoEdit("notes/n", deleted)}, map[string]string{"notes/one/n.json": groundFiles["notes/one/n.json"]}},
-		{"a rename is taken back, with those that refer by the new id", []content.Edit{{Kind: content.EditUndo, Ref: ref("themes/bb"), Revision: renamed, Carry: true}},
+		{"a rename is taken back, with those that refer by the new id", []content.Edit{{Kind: content.EditUndo, Ref: editRef("themes/bb"), Revision: renamed, Carry: true}},
 			map[string]string{"themes/bb.json": "", "themes/b.json": groundFiles["themes/b.json"], "projects/x.json": strings.NewReplacer("Iksi", "Uusi", "91", "92").Replace(xFile)}},
-		{"by the name that the record had before as well", []content.Edit{{Kind: content.EditUndo, Ref: ref("themes/b"), Revision: renamed, Carry: true}},
+		{"by the name that the record had before as well", []content.Edit{{Kind: content.EditUndo, Ref: editRef("themes/b"), Revision: renamed, Carry: true}},
 			map[string]string{"themes/bb.json": "", "themes/b.json": groundFiles["themes/b.json"], "projects/x.json": strings.NewReplacer("Iksi", "Uusi", "91", "92").Replace(xFile)}},
 		{"a whole commit, record by record", []content.Edit{undoEdit("themes/bb", renamed), undoEdit("projects/x", renamed)},
 			map[string]string{"themes/bb.json": "", "themes/b.json": groundFiles["themes/b.json"], "projects/x.json": strings.NewReplacer("Iksi", "Uusi", "91", "92").Replace(xFile)}},
@@ -126,19 +126,19 @@ func TestUndo(t *testing.T) {
 	}
 
 	_, err := g.apply(undoEdit("themes/bb", renamed))
-	refused(t, err, content.RefusedDangling, "projects/x /themes/0", "set carry where the commit had renamed the record")
+	editRefused(t, err, content.RefusedDangling, "projects/x /themes/0", "set carry where the commit had renamed the record")
 	_, err = g.apply(undoEdit("themes/a", first))
-	refused(t, err, content.RefusedDangling, "themes/a would be gone")
+	editRefused(t, err, content.RefusedDangling, "themes/a would be gone")
 	_, err = g.apply(undoEdit("projects/x", first))
-	refusal := refused(t, err, content.RefusedConflict, "what came after that commit is in the way at the whole record")
+	refusal := editRefused(t, err, content.RefusedConflict, "what came after that commit is in the way at the whole record")
 	if len(refusal.Conflicts) != 1 || refusal.Conflicts[0].Theirs != nil || refusal.Conflicts[0].Path != "projects/x.json" {
 		t.Errorf("got %+v", refusal.Conflicts)
 	}
 	again := g.commit(map[string]string{"projects/x.json": strings.Replace(now, "Iksi", "Kolmas", 1)})
 	_, err = g.apply(undoEdit("projects/x", named))
-	refusal = refused(t, err, content.RefusedConflict, `/name/fi (the commit made it "Uusi", it is "Kolmas" now, and was "Iksi" before)`)
+	refusal = editRefused(t, err, content.RefusedConflict, `/name/fi (the commit made it "Uusi", it is "Kolmas" now, and was "Iksi" before)`)
 	c := refusal.Conflicts[0]
-	if c.Path != "projects/x.json" || *c.Record != ref("projects/x") || c.Field != "/name/fi" || c.Base.Text != "Uusi" || c.Ours.Text != "Kolmas" || c.Theirs.Text != "Iksi" {
+	if c.Path != "projects/x.json" || *c.Record != editRef("projects/x") || c.Field != "/name/fi" || c.Base.Text != "Uusi" || c.Ours.Text != "Kolmas" || c.Theirs.Text != "Iksi" {
 		t.Errorf("got %+v", c)
 	}
 	if got, err := g.apply(undoEdit("projects/x", again), undoEdit("projects/x", named)); err != nil || got["projects/x.json"] != now {

@@ -36,7 +36,7 @@ func pointerName(p content.Pointer) string {
 	if p == "" {
 		return "the whole record"
 	}
-	return name(string(p))
+	return plainName(string(p))
 }
 
 // parsePatch reads a patch. The complaint is "" where it is one.
@@ -68,7 +68,7 @@ func parseOperation(v *content.Value) (o operation, complaint string) {
 	case v.Kind != content.Object:
 		return o, "it must be an object with op and path"
 	case needs == "":
-		return o, "op must be add, remove, replace, move, copy or test, but it is " + shown(v.Member("op"))
+		return o, "op must be add, remove, replace, move, copy or test, but it is " + shownValue(v.Member("op"))
 	case v.Member(needs) == nil:
 		return o, o.op + " needs the member " + needs
 	}
@@ -138,7 +138,7 @@ func (p *patching) test(at content.Pointer, want *content.Value) string {
 		return p.missing(at)
 	}
 	if !v.Equal(want) {
-		return "it is " + shown(v) + " there, not " + shown(want)
+		return "it is " + shownValue(v) + " there, not " + shownValue(want)
 	}
 	return ""
 }
@@ -167,7 +167,7 @@ func (p *patching) add(at content.Pointer, v *content.Value) string {
 	if at == "" {
 		return p.whole(v)
 	}
-	parent, token := split(at)
+	parent, token := splitPointer(at)
 	holder := p.doc.At(parent)
 	switch {
 	case holder == nil:
@@ -177,7 +177,7 @@ func (p *patching) add(at content.Pointer, v *content.Value) string {
 			return fmt.Sprintf("%s is a list of %d: an item can be added at 0 to %d, or at the end as -", pointerName(parent), len(holder.Kids), len(holder.Kids))
 		}
 	case holder.Kind != content.Object:
-		return pointerName(parent) + " is " + shown(holder) + ", which has no places in it"
+		return pointerName(parent) + " is " + shownValue(holder) + ", which has no places in it"
 	}
 	return p.step("add", at, v)
 }
@@ -190,14 +190,14 @@ func (p *patching) whole(v *content.Value) string {
 // missing says what there is on the way to a place that is not there.
 func (p *patching) missing(at content.Pointer) string {
 	near, v := p.doc.Nearest(at)
-	there := pointerName(near) + " is " + shown(v)
+	there := pointerName(near) + " is " + shownValue(v)
 	switch v.Kind {
 	case content.List:
 		there = fmt.Sprintf("%s is a list of %d", pointerName(near), len(v.Kids))
 	case content.Object:
 		names := make([]string, 0, len(v.Kids))
 		for i := range v.Kids {
-			names = append(names, name(v.Kids[i].Name))
+			names = append(names, plainName(v.Kids[i].Name))
 		}
 		const most = 12
 		if len(names) > most {
@@ -213,7 +213,7 @@ func (p *patching) missing(at content.Pointer) string {
 
 // step has the library do op, which fits, to the object or list that holds the place.
 func (p *patching) step(op string, at content.Pointer, v *content.Value) string {
-	parent, token := split(at)
+	parent, token := splitPointer(at)
 	before := p.doc.At(parent).AppendJSON(nil)
 	text := content.AppendString([]byte(`[{"op":"`+op+`","path":`), string(content.Pointer("").Child(token)))
 	if v != nil {
@@ -238,12 +238,12 @@ func (p *patching) step(op string, at content.Pointer, v *content.Value) string 
 	if err != nil {
 		return faultOf(string(after), err)
 	}
-	p.doc, _ = with(p.doc, parent.Tokens(), holder)
+	p.doc, _ = withValue(p.doc, parent.Tokens(), holder)
 	return ""
 }
 
-// split cuts the last token off a pointer that is not empty.
-func split(at content.Pointer) (parent content.Pointer, token string) {
+// splitPointer cuts the last token off a pointer that is not empty.
+func splitPointer(at content.Pointer) (parent content.Pointer, token string) {
 	tokens := at.Tokens()
 	i := strings.LastIndexByte(string(at), '/')
 	return at[:i], tokens[len(tokens)-1]

@@ -102,7 +102,7 @@ func TestPatchesThatDoNotApply(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			_, err := g.apply(putEdit("projects/p", document), patchEdit("projects/p", test.patch))
-			refused(t, err, content.RefusedEdit, append(test.words, "edit 2 (patch projects/p)")...)
+			editRefused(t, err, content.RefusedEdit, append(test.words, "edit 2 (patch projects/p)")...)
 		})
 	}
 }

@@ -44,14 +44,14 @@ func (e *editing) existing(ref content.Ref) (*content.Record, error) {
 		return r, nil
 	}
 	if path, ok := e.lies(ref); ok {
-		return nil, e.refuse("the file %s cannot be read as it is: put the whole record, or delete it", name(path))
+		return nil, e.refuse("the file %s cannot be read as it is: put the whole record, or delete it", plainName(path))
 	}
-	return nil, e.refuse("there is no record %s%s", name(ref.String()), e.movedOn(ref))
+	return nil, e.refuse("there is no record %s%s", plainName(ref.String()), e.movedOn(ref))
 }
 
 // movedOn says what an edit before this one did to ref.
 func (e *editing) movedOn(ref content.Ref) string {
-	if number, ok := e.removed[target{Ref: ref}]; ok {
+	if number, ok := e.removed[referred{Ref: ref}]; ok {
 		return fmt.Sprintf(": edit %d took it away or renamed it", number)
 	}
 	return ""
@@ -80,10 +80,10 @@ func (e *editing) newPath(c *content.Collection, ref content.Ref) (string, error
 	path, ok := c.Path.Path(ref.ID)
 	if !ok {
 		return "", e.refuse("the records of %s lie in folders that the model does not name (%s), so it cannot be told where a new one should lie: "+
-			"add the file with Git", c.Name, name(c.Path.String()))
+			"add the file with Git", c.Name, plainName(c.Path.String()))
 	}
 	if owner, _ := e.model.Match(path); owner != c {
-		return "", e.refuse("%s would be a record of %s, not of %s: take another id", name(path), owner.Name, c.Name)
+		return "", e.refuse("%s would be a record of %s, not of %s: take another id", plainName(path), owner.Name, c.Name)
 	}
 	return path, nil
 }
@@ -93,15 +93,15 @@ func (e *editing) newPath(c *content.Collection, ref content.Ref) (string, error
 func (e *editing) mayBeCalled(ref content.Ref, besides content.ID) error {
 	if !ref.ID.Writable() {
 		return e.refuse("%s cannot be the id of a record: take small letters a-z and digits, with '.', '_' or '-' between them, "+
-			"at most 100 characters, and no name that Windows keeps for a device", name(string(ref.ID)))
+			"at most 100 characters, and no name that Windows keeps for a device", plainName(string(ref.ID)))
 	}
 	return e.mayReturn(ref, besides)
 }
 
 // mayReturn is mayBeCalled for an id that the record had before.
 func (e *editing) mayReturn(ref content.Ref, besides content.ID) error {
-	if other := e.ids.other(ref, besides, func(r content.Ref) bool { return e.there(target{Ref: r}) }); other != "" {
-		return e.refuse("the id %s is too like %s, which is there: some computers take the two for one file; take another id", name(string(ref.ID)), name(string(other)))
+	if other := e.ids.other(ref, besides, func(r content.Ref) bool { return e.there(referred{Ref: r}) }); other != "" {
+		return e.refuse("the id %s is too like %s, which is there: some computers take the two for one file; take another id", plainName(string(ref.ID)), plainName(string(other)))
 	}
 	return nil
 }
@@ -125,7 +125,7 @@ func (e *editing) rename(c *content.Collection) error {
 // free refuses an id that another record has.
 func (e *editing) free(ref content.Ref) error {
 	if path, taken := e.lies(ref); taken {
-		return e.refuse("there is a record %s already (%s): take another id, or rename or delete that one first", name(ref.String()), name(path))
+		return e.refuse("there is a record %s already (%s): take another id, or rename or delete that one first", plainName(ref.String()), plainName(path))
 	}
 	return nil
 }
@@ -135,7 +135,7 @@ func (e *editing) named(c *content.Collection, r *content.Record, id content.ID)
 	if c.IDAt == nil || r.Root.At(*c.IDAt) == nil {
 		return r.Root
 	}
-	v, _ := with(r.Root, c.IDAt.Tokens(), reference(r.Root.At(*c.IDAt), id))
+	v, _ := withValue(r.Root, c.IDAt.Tokens(), referenceTo(r.Root.At(*c.IDAt), id))
 	return v
 }
 
@@ -144,7 +144,7 @@ func (e *editing) named(c *content.Collection, r *content.Record, id content.ID)
 func (e *editing) move(c *content.Collection, r *content.Record, to content.Ref, v *content.Value, carry bool) error {
 	path := c.Path.Moved(r.Path, to.ID)
 	if owner, _ := e.model.Match(path); owner != c {
-		return e.refuse("%s would be a record of %s, not of %s: take another id", name(path), owner.Name, c.Name)
+		return e.refuse("%s would be a record of %s, not of %s: take another id", plainName(path), owner.Name, c.Name)
 	}
 	e.drop(r.Ref)
 	if err := e.set(to, path, content.Revise(r.Source, r.Root, v, c.Root, e.model.Languages)); err != nil {
@@ -159,7 +159,7 @@ func (e *editing) move(c *content.Collection, r *content.Record, to content.Ref,
 // remove takes a record away.
 func (e *editing) remove(c *content.Collection) error {
 	ref, to := e.edit.Ref, content.Ref{Collection: c.Name, ID: e.edit.To}
-	if !e.there(target{Ref: ref}) {
+	if !e.there(referred{Ref: ref}) {
 		_, err := e.existing(ref)
 		return err
 	}
@@ -167,7 +167,7 @@ func (e *editing) remove(c *content.Collection) error {
 	case e.edit.Carry && to.ID == "":
 		return e.refuse("carry hands the references over to another record: say in to which one")
 	case !e.edit.Carry && to.ID != "":
-		return e.refuse("to names the record %s: set carry to hand the references over to it, or leave to out", name(to.String()))
+		return e.refuse("to names the record %s: set carry to hand the references over to it, or leave to out", plainName(to.String()))
 	case to == ref:
 		return e.refuse("the references cannot go to the record that is deleted: say another one in to")
 	}
@@ -185,8 +185,8 @@ func (e *editing) remove(c *content.Collection) error {
 
 // carry gives all that refers to a record another id in its place.
 func (e *editing) carry(from content.Ref, to content.ID) error {
-	patterns := e.patternsOf(target{Ref: from})
-	for _, r := range e.referring(target{Ref: from}) {
+	patterns := e.patternsOf(referred{Ref: from})
+	for _, r := range e.referring(referred{Ref: from}) {
 		c := e.model.Collection(r.Collection)
 		v := r.Root
 		for _, p := range patterns[c] {
@@ -206,7 +206,7 @@ func carried(v *content.Value, tokens []string, from, to content.ID) (*content.V
 		if id, ok := v.RefID(); !ok || id != from {
 			return v, false
 		}
-		return reference(v, to), true
+		return referenceTo(v, to), true
 	}
 	var changed []int
 	out, only := *v, v.Child(tokens[0])
@@ -241,8 +241,8 @@ func withoutTwins(items []content.Value, which []int) []content.Value {
 	return items
 }
 
-// reference is id as a value of the kind that was there: a number stays one if it can.
-func reference(was *content.Value, id content.ID) *content.Value {
+// referenceTo is id as a value of the kind that was there: a number stays one if it can.
+func referenceTo(was *content.Value, id content.ID) *content.Value {
 	out := &content.Value{Name: was.Name, Kind: content.String, Text: string(id)}
 	if was.Kind == content.Number {
 		if v, err := content.Parse(string(id)); err == nil && v.Kind == content.Number {
@@ -252,10 +252,10 @@ func reference(was *content.Value, id content.ID) *content.Value {
 	return out
 }
 
-// with returns a copy of v that has value where tokens say, nil for none; what is not
+// withValue returns a copy of v that has value where tokens say, nil for none; what is not
 // changed is shared. A list takes one item more by the index after its last. It is false
 // where nothing on the way there could hold it.
-func with(v *content.Value, tokens []string, value *content.Value) (*content.Value, bool) {
+func withValue(v *content.Value, tokens []string, value *content.Value) (*content.Value, bool) {
 	if len(tokens) == 0 {
 		return value, true
 	}
@@ -271,7 +271,7 @@ func with(v *content.Value, tokens []string, value *content.Value) (*content.Val
 	out := *v
 	switch there := at >= 0 && at < len(v.Kids); {
 	case there:
-		kid, ok := with(&v.Kids[at], tokens[1:], value)
+		kid, ok := withValue(&v.Kids[at], tokens[1:], value)
 		if !ok {
 			return nil, false
 		}
@@ -280,11 +280,11 @@ func with(v *content.Value, tokens []string, value *content.Value) (*content.Val
 			return &out, true
 		}
 		out.Kids = slices.Clone(v.Kids)
-		out.Kids[at] = called(v.Kids[at].Name, kid)
+		out.Kids[at] = namedValue(v.Kids[at].Name, kid)
 	case len(tokens) > 1:
 		return nil, false
 	case value != nil:
-		kid := called("", value)
+		kid := namedValue("", value)
 		if v.Kind == content.Object {
 			kid.Name = tokens[0]
 		}
@@ -293,7 +293,15 @@ func with(v *content.Value, tokens []string, value *content.Value) (*content.Val
 	return &out, true
 }
 
-func called(name string, v *content.Value) content.Value {
+func pointerOf(tokens []string) content.Pointer {
+	var p content.Pointer
+	for _, t := range tokens {
+		p = p.Child(t)
+	}
+	return p
+}
+
+func namedValue(name string, v *content.Value) content.Value {
 	out := *v
 	out.Name = name
 	return out
@@ -318,9 +326,9 @@ func faultOf(source string, err error) string {
 		content.FaultTooDeep:   fmt.Sprintf("lists and objects are nested deeper than %d", content.MaxDepth),
 		content.FaultBOM:       "it begins with a byte order mark: leave that out",
 		content.FaultUTF8:      "there is a character that is no UTF-8",
-		content.FaultDuplicate: "the member " + name(e.Near) + " is there twice",
+		content.FaultDuplicate: "the member " + plainName(e.Near) + " is there twice",
 		content.FaultTrailing:  "it should have ended before " + strconv.Quote(e.Near),
-		content.FaultNumber:    "the number " + name(e.Near) + " is too large or too long",
+		content.FaultNumber:    "the number " + plainName(e.Near) + " is too large or too long",
 		content.FaultSyntax:    "there cannot be " + strconv.Quote(e.Near),
 	}[e.Fault]
 	if e.Fault == content.FaultSyntax && e.Near == "" {
@@ -333,8 +341,8 @@ func faultOf(source string, err error) string {
 	return fmt.Sprintf("line %d, column %d: %s", line, column, what)
 }
 
-// shown is a value as a message shows it.
-func shown(v *content.Value) string {
+// shownValue is a value as a message shows it.
+func shownValue(v *content.Value) string {
 	if v == nil {
 		return "nothing"
 	}

@@ -12,17 +12,17 @@ import (
 	"github.com/koonti/koonti/internal/content"
 )
 
-// target is what can be referred to: a record, or the attachment at path.
-type target struct {
+// referred is what can be referred to: a record, or the attachment at path.
+type referred struct {
 	content.Ref
 	path string
 }
 
-func (t target) String() string {
+func (t referred) String() string {
 	if t.path != "" {
-		return "the file " + name(t.path)
+		return "the file " + plainName(t.path)
 	}
-	return name(string(t.Collection)) + "/" + name(string(t.ID))
+	return plainName(string(t.Collection)) + "/" + plainName(string(t.ID))
 }
 
 // record is ref as the edits so far left it, nil where it is not there.
@@ -45,7 +45,7 @@ func (e *editing) lies(ref content.Ref) (string, bool) {
 }
 
 // there reports whether t is there now.
-func (e *editing) there(t target) bool {
+func (e *editing) there(t referred) bool {
 	if t.path == "" {
 		_, ok := e.lies(t.Ref)
 		return ok
@@ -61,7 +61,7 @@ func (e *editing) there(t target) bool {
 func (e *editing) set(ref content.Ref, path, text string) error {
 	root, err := content.Parse(text)
 	if err != nil {
-		return e.refuse("the record %s would come to what may not be written: %s", name(ref.String()), faultOf(text, err))
+		return e.refuse("the record %s would come to what may not be written: %s", plainName(ref.String()), faultOf(text, err))
 	}
 	e.forget(ref)
 	e.ids.add(ref)
@@ -80,7 +80,7 @@ func (e *editing) drop(ref content.Ref) {
 	e.forget(ref)
 	e.ids.remove(ref)
 	e.records[ref] = nil
-	e.removed[target{Ref: ref}] = e.number
+	e.removed[referred{Ref: ref}] = e.number
 }
 
 // forget forgets what the touched record ref refers to.
@@ -93,20 +93,20 @@ func (e *editing) forget(ref content.Ref) {
 }
 
 // mentions are the records that r refers to and the files that it names.
-func (e *editing) mentions(r *content.Record) []target {
-	var out []target
+func (e *editing) mentions(r *content.Record) []referred {
+	var out []referred
 	c := e.model.Collection(r.Collection)
 	for _, reference := range c.References {
 		for v := range reference.At.Values(r.Root) {
 			if id, ok := v.RefID(); ok {
-				out = append(out, target{Ref: content.Ref{Collection: reference.Target, ID: id}})
+				out = append(out, referred{Ref: content.Ref{Collection: reference.Target, ID: id}})
 			}
 		}
 	}
 	for _, a := range c.Files {
 		for v := range a.At.Values(r.Root) {
 			if v.Str() != "" {
-				out = append(out, target{path: a.Folder + "/" + v.Text})
+				out = append(out, referred{path: a.Folder + "/" + v.Text})
 			}
 		}
 	}
@@ -114,7 +114,7 @@ func (e *editing) mentions(r *content.Record) []target {
 }
 
 // referring are the records that refer to t now, in the order of their names.
-func (e *editing) referring(t target) []*content.Record {
+func (e *editing) referring(t referred) []*content.Record {
 	refs := map[content.Ref]bool{}
 	for c, patterns := range e.patternsOf(t) {
 		for _, p := range patterns {
@@ -136,7 +136,7 @@ func (e *editing) referring(t target) []*content.Record {
 }
 
 // referrers are the places that refer to t now.
-func (e *editing) referrers(t target) []content.Referrer {
+func (e *editing) referrers(t referred) []content.Referrer {
 	var out []content.Referrer
 	patterns := e.patternsOf(t)
 	for _, r := range e.referring(t) {
@@ -153,23 +153,23 @@ func (e *editing) referrers(t target) []content.Referrer {
 	return out
 }
 
-// held is a place and what it holds where it refers to a certain target.
-type held struct {
+// referencePlace is a place and what it holds where it refers to a certain target.
+type referencePlace struct {
 	at content.Pattern
 	id content.ID
 }
 
-func (e *editing) patternsOf(t target) map[*content.Collection][]held {
-	found := map[*content.Collection][]held{}
+func (e *editing) patternsOf(t referred) map[*content.Collection][]referencePlace {
+	found := map[*content.Collection][]referencePlace{}
 	for _, c := range e.model.Collections {
 		for _, r := range c.References {
 			if t.path == "" && r.Target == t.Collection {
-				found[c] = append(found[c], held{r.At, t.ID})
+				found[c] = append(found[c], referencePlace{r.At, t.ID})
 			}
 		}
 		for _, a := range c.Files {
 			if file, ok := strings.CutPrefix(t.path, a.Folder+"/"); ok {
-				found[c] = append(found[c], held{a.At, content.ID(file)})
+				found[c] = append(found[c], referencePlace{a.At, content.ID(file)})
 			}
 		}
 	}
