@@ -38,7 +38,8 @@ type Edit struct {
 	Document, Patch string
 	// To is the new id of a RENAME. With Carry, what refers to the record by its old id
 	// gets the new one; without, a reference that would lead nowhere refuses the edit.
-	// A DELETE with Carry hands the references over to the record To.
+	// A DELETE with Carry hands the references over to the record To; an UNDO of a rename
+	// with Carry gives them the old id back.
 	To    ID
 	Carry bool
 	// Path of an attachment, from the root of the repository.

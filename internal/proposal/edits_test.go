@@ -3,8 +3,10 @@ package proposal
 import (
 	"context"
 	"errors"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -226,5 +228,26 @@ func TestAttachmentsThatAreRefused(t *testing.T) {
 		{Kind: content.EditPutFile, Path: "files/n.dat", Bytes: []byte{1, 2, 3}}}
 	if got, err := g.apply(taken...); err != nil || len(got) != 3 {
 		t.Errorf("got %v, %v", got, err)
+	}
+}
+
+// However many edits a draft holds, and however large its records are, it does not take
+// longer than they are many.
+func TestLargeDraftsTakeTheirTime(t *testing.T) {
+	g := newGround(t, nil)
+	many := `{"themes": [` + strings.TrimSuffix(strings.Repeat(`"c","a",`, 50_000), ",") + `]}`
+	edits := []content.Edit{putEdit("themes/c", `{}`), putEdit("projects/many", many)}
+	for i := range 1000 {
+		id := "n" + strconv.Itoa(i)
+		edits = append(edits, putEdit("themes/"+id, `{"parent": "a"}`), renameEdit("themes/"+id, id+"x", true), deleteEdit("themes/"+id+"x"))
+	}
+	edits = append(edits, content.Edit{Kind: content.EditDelete, Ref: editRef("themes/c"), Carry: true, To: "a"})
+	start := time.Now()
+	files, err := g.apply(edits...)
+	if err != nil || !strings.HasPrefix(files["projects/many.json"], "{\n  \"themes\": [\n    \"a\",\n") || strings.Contains(files["projects/many.json"], `"c"`) {
+		t.Errorf("got %.100q, %v", files["projects/many.json"], err)
+	}
+	if took := time.Since(start); took > 20*time.Second {
+		t.Errorf("took %v", took)
 	}
 }

@@ -232,13 +232,27 @@ func carried(v *content.Value, tokens []string, from, to content.ID) (*content.V
 
 // withoutTwins leaves out of the items which those that are the same as another.
 func withoutTwins(items []content.Value, which []int) []content.Value {
-	for _, i := range slices.Backward(which) {
-		twin := func(other content.Value) bool { return other.Equal(&items[i]) }
-		if slices.ContainsFunc(items[:i], twin) || slices.ContainsFunc(items[i+1:], twin) {
-			items = slices.Delete(items, i, i+1)
-		}
+	if len(which) == 0 {
+		return items
 	}
-	return items
+	changed := make([]bool, len(items))
+	for _, i := range which {
+		changed[i] = true
+	}
+	texts, had := make([]string, len(items)), map[string]bool{}
+	for i := range items {
+		texts[i] = string(items[i].AppendJSON(nil))
+		had[texts[i]] = had[texts[i]] || !changed[i]
+	}
+	out := make([]content.Value, 0, len(items))
+	for i := range items {
+		if changed[i] && had[texts[i]] {
+			continue
+		}
+		had[texts[i]] = true
+		out = append(out, items[i])
+	}
+	return out
 }
 
 // referenceTo is id as a value of the kind that was there: a number stays one if it can.
