@@ -35,6 +35,16 @@ const ProjectsByTheme = graphql(`
   }
 `);
 
+const Propose = graphql(`
+  mutation Propose($input: ProposeInput!) {
+    propose(input: $input) {
+      ok
+      proposal { number revision mergeable }
+      refusal { reason message problems { pointer message } conflicts { field ours theirs } }
+    }
+  }
+`);
+
 async function ask<Answer, Variables>(server: string, query: TypedDocumentNode<Answer, Variables>, variables: Variables): Promise<Answer> {
   const response = await fetch(`${server}/graphql`, {
     method: 'POST',
@@ -70,6 +80,18 @@ export async function wrong(server: string): Promise<void> {
   themes.nodes[0]?.name.length;
   // @ts-expect-error a field that was not asked for
   themes.nodes[0]?.sharePercent;
+}
+
+// One corrected field, proposed: compiled, and not run here.
+export async function correct(server: string, id: string, name: string): Promise<string> {
+  const value: unknown = { fi: name, sv: null };
+  const patch = [{ op: 'replace', path: '/name', value }];
+  const edits = [{ patch: { collection: 'projects', id, patch } }];
+  const { propose } = await ask(server, Propose, { input: { title: name, edits } });
+  // @ts-expect-error an edit of a kind that there is not
+  await ask(server, Propose, { input: { title: name, edits: [{ insert: { collection: 'projects', id } }] } });
+  // @ts-expect-error a refusal that was not looked for
+  return propose?.proposal?.revision ?? propose.refusal.message;
 }
 
 await main(process.argv[2] ?? 'http://127.0.0.1:8080', 'FI');
