@@ -41,8 +41,12 @@ func NewThrottle[K comparable](every time.Duration, burst int) *Throttle[K] {
 }
 
 // Allow counts one time, or is a *TooManyError.
-func (t *Throttle[K]) Allow(who K) error {
-	reserved := t.limiter(who).Reserve()
+func (t *Throttle[K]) Allow(who K) error { return t.AllowAll(who, 1) }
+
+// AllowAll counts so many times at once, or none and is a *TooManyError. More than are
+// allowed at once count as that many.
+func (t *Throttle[K]) AllowAll(who K, times int) error {
+	reserved := t.limiter(who).ReserveN(time.Now(), min(times, t.burst))
 	if wait := reserved.Delay(); wait > 0 {
 		reserved.Cancel()
 		return &TooManyError{wait}

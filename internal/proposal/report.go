@@ -57,13 +57,32 @@ func (s *Service) based(ctx context.Context, p *content.Proposal) (*content.Prop
 	if err != nil || tip == "" {
 		return p, ignoreMissing(err)
 	}
-	bases, err := s.repo.MergeBases(ctx, tip, gitrepo.Hash(p.Head))
-	if err != nil || len(bases) == 0 || content.Hash(bases[0]) == p.Base || content.Hash(bases[0]) == p.Head {
+	base, err := s.mergeBase(ctx, content.Hash(tip), p.Head)
+	if err != nil || base == "" || base == p.Base || base == p.Head {
 		return p, ignoreMissing(err)
 	}
 	other := *p
-	other.Base = content.Hash(bases[0])
+	other.Base = base
 	return &other, nil
+}
+
+// mergeBase is the newest commit that two have in common, "" for none; remembered, since
+// it is asked of every proposal that is listed.
+func (s *Service) mergeBase(ctx context.Context, a, b content.Hash) (content.Hash, error) {
+	key := [2]content.Hash{a, b}
+	if base, ok := s.bases.Get(key); ok {
+		return base, nil
+	}
+	bases, err := s.repo.MergeBases(ctx, gitrepo.Hash(a), gitrepo.Hash(b))
+	if err != nil {
+		return "", err
+	}
+	var base content.Hash
+	if len(bases) > 0 {
+		base = content.Hash(bases[0])
+	}
+	s.bases.Add(key, base)
+	return base, nil
 }
 
 // ignoreMissing: where the target or a merge is gone, what the forge says of the base has

@@ -56,6 +56,7 @@ type Service struct {
 	log     *slog.Logger
 	reports *lru.Cache[reportKey, *examined]
 	touched *lru.Cache[[2]content.Hash, []content.Ref]
+	bases   *lru.Cache[[2]content.Hash, content.Hash]
 	// merging is held by the one merge under way: they would only lose to each other.
 	merging sync.Mutex
 	wake    chan struct{}
@@ -63,7 +64,7 @@ type Service struct {
 	failing string            // what Run logged last
 }
 
-// Reports and lists of records that are remembered.
+// Reports, lists of records and merge bases that are remembered.
 const (
 	keptReports = 256
 	keptTouched = 4096
@@ -83,6 +84,7 @@ func New(cfg Config) *Service {
 	s := &Service{cfg: cfg, repo: cfg.Repo, forge: cfg.Forge, log: cfg.Logger, wake: make(chan struct{}, 1), told: map[int]reportKey{}}
 	s.reports, _ = lru.New[reportKey, *examined](keptReports)
 	s.touched, _ = lru.New[[2]content.Hash, []content.Ref](keptTouched)
+	s.bases, _ = lru.New[[2]content.Hash, content.Hash](keptTouched)
 	return s
 }
 

@@ -84,10 +84,11 @@ func (s *Server) identified(serve handle) handle {
 	})
 }
 
-// mayWrite is nil where the one who asks may write at all; what their role must be for
-// this or that, those know who do it. The error wraps content.ErrUnauthenticated,
-// ErrForbidden or ErrTooMany, and has been logged with what was tried.
-func (s *Server) mayWrite(r *http.Request, what string) error {
+// mayWrite is nil where the one who asks may write at all, and so many times now; what
+// their role must be for this or that, those know who do it. The error wraps
+// content.ErrUnauthenticated, ErrForbidden or ErrTooMany, and has been logged with what
+// was tried.
+func (s *Server) mayWrite(r *http.Request, what string, writes int) error {
 	a := askerOf(r)
 	err := a.err
 	switch role := a.Actor.Role; {
@@ -100,7 +101,7 @@ func (s *Server) mayWrite(r *http.Request, what string) error {
 	case !role.Allows(content.RoleEditor):
 		err = fmt.Errorf("writing needs the role %s; yours is %s: %w", content.RoleEditor, role, content.ErrForbidden)
 	default:
-		err = s.writes.Allow(a.Actor.ID)
+		err = s.writes.AllowAll(a.Actor.ID, writes)
 	}
 	if err != nil {
 		s.audit(r, what, err.Error())
@@ -139,10 +140,11 @@ func (s *Server) refusal(w http.ResponseWriter, err error) *requestError {
 
 // mayRun is nil where the one who asks may have a request executed.
 func (h *handler) mayRun(r *http.Request, schema *graphql.Schema, request graphql.Request) error {
-	if kind, _ := schema.Operation(request); request.ReadOnly || kind != graphql.OperationMutation {
+	kind, fields := schema.Operation(request)
+	if request.ReadOnly || kind != graphql.OperationMutation {
 		return nil
 	}
-	return h.server.mayWrite(r, "mutation")
+	return h.server.mayWrite(r, "mutation", fields)
 }
 
 // auditAnswer logs what an answer refuses.

@@ -26,8 +26,20 @@ const (
 	typeJSON     = "application/json"
 )
 
-// maxBody is the largest request body, in bytes: a query and its variables.
-const maxBody = 512 << 10
+// The largest request bodies, in bytes: a query and its variables; and what those send
+// who may write, in which attachments come as base64 (RFC 4648, section 4).
+const (
+	maxBody    = 512 << 10
+	maxWritten = 48 << 20
+)
+
+// bodyLimit is the largest body that is read of the one who asks.
+func bodyLimit(r *http.Request) int64 {
+	if a := askerOf(r); a.err == nil && a.Actor.ID != "" && a.Actor.Role.Allows(content.RoleEditor) {
+		return maxWritten
+	}
+	return maxBody
+}
 
 // answerKey names an answer by all that it depends on. Only answers that do not
 // depend on other revisions are kept, since refs may move under those.
@@ -114,13 +126,16 @@ func negotiate(accept string) string {
 }
 
 func (h *handler) answer(w http.ResponseWriter, r *http.Request, media string, request graphql.Request) error {
-	view := h.catalog.Current()
+	view, err := h.asked(r)
+	if err != nil {
+		return h.refuse(w, media, h.server.refusal(w, err))
+	}
 	schema, err := h.server.schema(view.Model)
 	if err != nil {
 		return err
 	}
-	if err := h.mayRun(r, schema, request); err != nil {
-		return h.refuse(w, media, h.server.refusal(w, err))
+	if kind, _ := schema.Operation(request); kind == graphql.OperationMutation {
+		return h.mutate(w, r, media, view, schema, request)
 	}
 	key := answerKey{view.Key, askerOf(r).key(), hashRequest(request)}
 	if kept, ok := h.server.answers.Get(key); ok {
@@ -138,6 +153,35 @@ func (h *handler) answer(w http.ResponseWriter, r *http.Request, media string, r
 		h.server.answers.Add(key, done)
 	}
 	return h.write(w, r, media, statusFor(media, response), done)
+}
+
+// asked is the view that a request is for: that being served, or with ?view= a revision
+// by its own types, such as a proposal that changes them.
+func (h *handler) asked(r *http.Request) (*content.View, error) {
+	revision := r.URL.Query().Get("view")
+	if revision == "" {
+		return h.catalog.Current(), nil
+	}
+	view, err := h.revisions(r).At(r.Context(), revision)
+	if err != nil {
+		return nil, err
+	}
+	return h.catalog.Own(r.Context(), view.Commit)
+}
+
+// mutate runs a mutation, if the one who asks may write as much. Its answer is kept
+// nowhere.
+func (h *handler) mutate(w http.ResponseWriter, r *http.Request, media string, view *content.View, schema *graphql.Schema, request graphql.Request) error {
+	if r.URL.Query().Has("view") {
+		return h.refuse(w, media, bad("a mutation is not sent to a view of its own; leave ?view= out"))
+	}
+	if err := h.mayRun(r, schema, request); err != nil {
+		return h.refuse(w, media, h.server.refusal(w, err))
+	}
+	response := schema.Do(r.Context(), view, h.revisions(r), request)
+	h.auditAnswer(r, response)
+	h.server.metrics.queries.WithLabelValues(outcome(response)).Inc()
+	return h.write(w, r, media, statusFor(media, response), &answer{body: response.Body})
 }
 
 func outcome(r *graphql.Response) string {
@@ -252,10 +296,11 @@ func fromBody(w http.ResponseWriter, r *http.Request) (request graphql.Request, 
 	if charset := parameters["charset"]; charset != "" && !strings.EqualFold(charset, "utf-8") {
 		return request, &requestError{status: http.StatusUnsupportedMediaType, text: "send the request in UTF-8"}
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	limit := bodyLimit(r)
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
 	var tooLarge *http.MaxBytesError
 	if errors.As(err, &tooLarge) {
-		return request, &requestError{status: http.StatusRequestEntityTooLarge, text: fmt.Sprintf("the request is over %d bytes", maxBody)}
+		return request, &requestError{status: http.StatusRequestEntityTooLarge, text: fmt.Sprintf("the request is over %d bytes", limit)}
 	}
 	if err != nil {
 		return request, bad("the request could not be read")

@@ -40,7 +40,11 @@ func (h *handler) record(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (h *handler) sdl(w http.ResponseWriter, r *http.Request) error {
-	schema, err := h.server.schema(h.catalog.Current().Model)
+	view, err := h.asked(r)
+	if err != nil {
+		return err
+	}
+	schema, err := h.server.schema(view.Model)
 	if err != nil {
 		return err
 	}

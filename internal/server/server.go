@@ -26,6 +26,7 @@ import (
 type Catalog interface {
 	Current() *content.View
 	At(ctx context.Context, revision string) (*content.View, error)
+	Own(ctx context.Context, commit content.Hash) (*content.View, error)
 	PublishedAt(ctx context.Context, revision string) (*content.View, error)
 	Read(ctx context.Context, f content.File) ([]byte, error)
 	Ready(ctx context.Context) error
@@ -133,7 +134,7 @@ func (s *Server) Handler(c Catalog) (http.Handler, error) {
 		mux.Handle(pattern, s.observed(route, serve))
 	}
 	handle("/graphql", "graphql", s.asked(h.graphql))
-	handle("GET /schema.graphql", "schema", h.sdl)
+	handle("GET /schema.graphql", "schema", s.identified(h.sdl))
 	handle("GET /records/{collection}/{file}", "record", s.identified(h.record))
 	handle("GET /feeds/{file}", "feed", s.identified(h.feed))
 	handle("GET /healthz", "healthz", h.healthz)
