@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/xml"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"slices"
@@ -45,8 +46,9 @@ func feedPath(name content.CollectionName) string {
 
 // feedRequest is what a feed is asked for.
 type feedRequest struct {
-	// collection is nil for the feed of all.
+	// collection is nil for the feeds of all changes, and of proposals.
 	collection *content.Collection
+	proposals  bool
 	lang       content.Language
 	first      int
 	// role is that of the one who asks.
@@ -62,6 +64,9 @@ func (h *handler) feed(w http.ResponseWriter, r *http.Request) error {
 	asked, err := newFeedRequest(view.Model, r)
 	if err != nil {
 		return err
+	}
+	if asked.proposals {
+		return h.proposalFeed(w, r, view, asked)
 	}
 	etag := etagOf(fmt.Appendf(nil, "%s %s %s %s %v", view.Key, asked.lang, asked.self, h.server.cfg.Version, askerOf(r).Actor.Role))
 	header.Set("ETag", etag)
@@ -79,23 +84,56 @@ func (h *handler) feed(w http.ResponseWriter, r *http.Request) error {
 		}
 		return err
 	}
-	text, err := xml.Marshal(feed)
+	text, err := feed.text()
 	if err != nil {
-		return fmt.Errorf("write a feed: %w", err)
+		return err
 	}
 	header.Set("Content-Type", typeAtom+"; charset=utf-8")
-	_, err = w.Write(append([]byte(xml.Header), text...))
+	_, err = io.WriteString(w, text)
 	return ignoreGone(err)
+}
+
+// proposalFeed answers the feed of proposals, which change without the view.
+func (h *handler) proposalFeed(w http.ResponseWriter, r *http.Request, view *content.View, asked feedRequest) error {
+	ctx, cancel := context.WithTimeout(r.Context(), feedTimeout)
+	defer cancel()
+	feed, err := h.newProposalFeed(ctx, view, asked)
+	if err != nil {
+		return err
+	}
+	text, err := feed.text()
+	if err != nil {
+		return err
+	}
+	return serveText(w, r, typeAtom+"; charset=utf-8", etagOf([]byte(text)), text)
+}
+
+// text is the document.
+func (f *atomFeed) text() (string, error) {
+	text, err := xml.Marshal(f)
+	if err != nil {
+		return "", fmt.Errorf("write a feed: %w", err)
+	}
+	return xml.Header + string(text), nil
+}
+
+// newAtomFeed is a feed without entries.
+func newAtomFeed(asked feedRequest, title string) *atomFeed {
+	feed := &atomFeed{Lang: string(asked.lang), Title: title, Generator: "Koonti"}
+	feed.ID, _, _ = strings.Cut(asked.self, "?")
+	feed.Links = []atomLink{{"self", typeAtom, asked.self}, {"alternate", "text/html", asked.base + "/"}}
+	return feed
 }
 
 func newFeedRequest(m *content.Model, r *http.Request) (feedRequest, error) {
 	out := feedRequest{first: feedSize, role: askerOf(r).Actor.Role, base: baseOf(r)}
 	name, isFeed := strings.CutSuffix(r.PathValue("file"), ".atom")
-	if isFeed && name != allChanges {
+	out.proposals = isFeed && name == allProposals
+	if isFeed && name != allChanges && !out.proposals {
 		out.collection = m.Collection(content.CollectionName(name))
 	}
-	if !isFeed || name != allChanges && out.collection == nil {
-		return out, fmt.Errorf("there is no feed at %s; there are /feeds/changes.atom and /feeds/<collection>.atom: %w", r.URL.Path, content.ErrNotFound)
+	if !isFeed || name != allChanges && !out.proposals && out.collection == nil {
+		return out, fmt.Errorf("there is no feed at %s; there are /feeds/changes.atom, /feeds/proposals.atom and /feeds/<collection>.atom: %w", r.URL.Path, content.ErrNotFound)
 	}
 	asked, kept := r.URL.Query(), url.Values{}
 	if text := asked.Get("first"); text != "" {
@@ -223,9 +261,7 @@ func (h *handler) newFeed(ctx context.Context, view *content.View, asked feedReq
 		return nil, err
 	}
 	updated := cmp.Or(view.CommittedAt.UTC(), view.Published.UTC())
-	feed := &atomFeed{Lang: string(w.lang), Title: title, Generator: "Koonti"}
-	feed.ID, _, _ = strings.Cut(asked.self, "?")
-	feed.Links = []atomLink{{"self", typeAtom, asked.self}, {"alternate", "text/html", asked.base + "/"}}
+	feed := newAtomFeed(asked, title)
 	for i := range page.Changes {
 		c := &page.Changes[i]
 		entry, err := w.entry(ctx, c)

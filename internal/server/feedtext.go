@@ -22,9 +22,10 @@ func (p phrase) in(lang content.Language, args ...string) string {
 
 // feedTexts are what the feeds say.
 var feedTexts = struct {
-	changes, somewhere, more, commit, nobody, field, before, after, omitted, unreadable phrase
+	changes, proposals, somewhere, more, commit, nobody, field, before, after, omitted, unreadable phrase
 }{
 	changes:    phrase{"Muutokset", "Ändringar", "Changes"},
+	proposals:  phrase{"Ehdotukset", "Förslag", "Proposals"},
 	somewhere:  phrase{"koko tietue", "hela posten", "the whole record"},
 	more:       phrase{"ja {n} muuta", "och {n} till", "and {n} more"},
 	commit:     phrase{"Versio", "Version", "Commit"},

@@ -169,8 +169,10 @@ type letter struct {
 // letters are what is to be written about an event: to each whom it concerns, but for the
 // one who made it happen.
 func letters(n content.ProposalNews, lang content.Language, public string) []letter {
-	p, text := n.Proposal, newsTexts.in(lang)
-	line := text[n.Event.Kind]
+	p, line := n.Proposal, newsTexts.in(lang)[n.Event.Kind]
+	if n.Event.Kind == content.EventOpened {
+		line = askedText.in(lang)
+	}
 	if line == "" {
 		return nil
 	}
@@ -241,22 +243,25 @@ func (t newsText) in(lang content.Language) map[content.EventKind]string {
 	return t["en"]
 }
 
+// askedText is what those read who are asked for a review.
+var askedText = phrase{"%s pyytää katselmoimaan ehdotuksen %d:", "%s ber om granskning av förslag %d:", "%s asks for a review of proposal %d:"}
+
 // newsTexts say what happened: who, and the number of the proposal.
 var newsTexts = newsText{
 	"fi": {
-		content.EventOpened: "%s pyytää katselmoimaan ehdotuksen %d:", content.EventEdited: "%s muutti ehdotusta %d:",
+		content.EventOpened: "%s teki ehdotuksen %d:", content.EventEdited: "%s muutti ehdotusta %d:",
 		content.EventCommented: "%s kommentoi ehdotusta %d:", content.EventApproved: "%s hyväksyi ehdotuksen %d:",
 		content.EventChangesRequested: "%s pyytää muutoksia ehdotukseen %d:", content.EventReviewed: "%s katselmoi ehdotuksen %d:",
 		content.EventMerged: "%s julkaisi ehdotuksen %d:", content.EventClosed: "%s sulki ehdotuksen %d:", content.EventReopened: "%s avasi uudelleen ehdotuksen %d:",
 	},
 	"sv": {
-		content.EventOpened: "%s ber om granskning av förslag %d:", content.EventEdited: "%s ändrade förslag %d:",
+		content.EventOpened: "%s gjorde förslag %d:", content.EventEdited: "%s ändrade förslag %d:",
 		content.EventCommented: "%s kommenterade förslag %d:", content.EventApproved: "%s godkände förslag %d:",
 		content.EventChangesRequested: "%s ber om ändringar i förslag %d:", content.EventReviewed: "%s granskade förslag %d:",
 		content.EventMerged: "%s publicerade förslag %d:", content.EventClosed: "%s stängde förslag %d:", content.EventReopened: "%s öppnade på nytt förslag %d:",
 	},
 	"en": {
-		content.EventOpened: "%s asks for a review of proposal %d:", content.EventEdited: "%s changed proposal %d:",
+		content.EventOpened: "%s opened proposal %d:", content.EventEdited: "%s changed proposal %d:",
 		content.EventCommented: "%s commented on proposal %d:", content.EventApproved: "%s approved proposal %d:",
 		content.EventChangesRequested: "%s asks for changes to proposal %d:", content.EventReviewed: "%s reviewed proposal %d:",
 		content.EventMerged: "%s merged proposal %d:", content.EventClosed: "%s closed proposal %d:", content.EventReopened: "%s reopened proposal %d:",
