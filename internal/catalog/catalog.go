@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -297,6 +298,7 @@ const namedRefs = 10
 // refNames says which branches and tags there are.
 func (c *Catalog) refNames(ctx context.Context) string {
 	refs, err := c.repo.Refs(ctx)
+	refs = slices.DeleteFunc(refs, func(ref gitrepo.Ref) bool { return strings.HasPrefix(ref.Name, "refs/koonti/") })
 	if err != nil || len(refs) == 0 {
 		return ""
 	}

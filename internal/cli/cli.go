@@ -145,11 +145,18 @@ func (a *app) open() (*gitrepo.Repo, error) {
 	return repo, err
 }
 
+// exposed are the refs whose commits those may read who may read what is not published:
+// branches and tags, what a branch had before it was moved by force, and all that was
+// ever proposed.
+func exposed() []string {
+	return []string{"refs/heads/", "refs/tags/", "refs/koonti/heads/", "refs/koonti/proposals/", "refs/koonti/pulls/"}
+}
+
 // openRepo opens a repository in which proposal/<n> is a revision: the built-in forge says
 // which.
 func openRepo(dir string) (*gitrepo.Repo, error) {
 	var forge *local.Forge
-	repo, err := gitrepo.Open(dir, gitrepo.Config{Proposal: func(ctx context.Context, number int) (gitrepo.Hash, error) {
+	repo, err := gitrepo.Open(dir, gitrepo.Config{Exposed: exposed(), Proposal: func(ctx context.Context, number int) (gitrepo.Hash, error) {
 		return forge.Head(ctx, number)
 	}})
 	if err != nil {

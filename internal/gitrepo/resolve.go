@@ -383,6 +383,7 @@ func (r *Repo) unknown(ctx context.Context, in extent, rev, name string) error {
 	if err != nil {
 		return err
 	}
+	refs = slices.DeleteFunc(refs, func(x rawRef) bool { return strings.HasPrefix(x.name, ownRefs) }) // no names of people
 	if in == published {
 		return &RevisionError{
 			Revision:   clip(rev),
