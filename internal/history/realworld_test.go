@@ -75,6 +75,13 @@ func TestRealWorld(t *testing.T) {
 	o := newOracle(t, dir, "main", realFolders...)
 	o.sets = []string{"aliases", "sectors", "type"}
 	t.Run("the commits of each record are those of git diff-tree", func(t *testing.T) { sameTouched(t, o, all) })
+	t.Run("the commits that blame names", func(t *testing.T) {
+		complaints, inside := o.checkSetters(a)
+		for _, complaint := range complaints {
+			t.Error(complaint)
+		}
+		t.Logf("%d values of members were set by a commit inside a step", inside)
+	})
 	t.Run("oracle", func(t *testing.T) {
 		for _, complaint := range o.check(a) {
 			t.Error(complaint)

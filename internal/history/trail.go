@@ -166,43 +166,92 @@ func changed(differ *content.Differ, before, after *content.Value, at content.Po
 }
 
 // setter finds, among the changes that came with a turn, the newest that gave the
-// place the value it has after it; the step itself where none did.
+// place the value it has after it, and was not taken back since; the step itself where
+// none did.
 func (p *Past) setter(ctx context.Context, t turn, at content.Pointer) (*content.Change, error) {
 	if t.row == nil {
 		return t.draft, nil
 	}
 	value := t.after.At(at)
+	var setters []placed // newest first
+	others := map[int32]bool{}
 	for _, c := range slices.Backward(p.inside(t.placed)) {
-		ok, err := p.sets(ctx, c, t, at, value)
-		if err != nil {
+		sets, has, err := p.sets(ctx, c, t, at, value)
+		switch {
+		case err != nil:
 			return nil, err
-		}
-		if ok {
-			change := p.change(c)
-			return &change, nil
+		case sets:
+			setters = append(setters, c)
+		case !has:
+			others[c.commit] = true
 		}
 	}
-	change := p.change(t.placed)
+	found := t.placed
+	if len(setters) > 0 {
+		found = setters[0]
+	}
+	if len(setters) > 1 && len(others) > 0 {
+		found = p.lasting(t, setters, others)
+	}
+	change := p.change(found)
 	return &change, nil
 }
 
-// sets reports whether a change gave the value that lies at a place after the turn.
-func (p *Past) sets(ctx context.Context, c placed, t turn, at content.Pointer, value *content.Value) (bool, error) {
-	if c.row == t.row {
-		return true, nil
+// lasting is the first of setters that leads to the step of a turn by commits that have its
+// value; those of others gave the place another one.
+func (p *Past) lasting(t turn, setters []placed, others map[int32]bool) placed {
+	p.state.mu.RLock()
+	defer p.state.mu.RUnlock()
+	end := p.steps[t.step-1].commit
+	seen := map[int32]bool{end: true}
+	for open := []int32{end}; len(open) > 0; {
+		at := open[len(open)-1]
+		open = open[:len(open)-1]
+		for _, parent := range p.commits[at].parents {
+			if p.line.stepOf[parent] == t.step && !seen[parent] && !others[parent] {
+				seen[parent] = true
+				open = append(open, parent)
+			}
+		}
 	}
-	if c.unreadable || len(c.fields) == 0 {
-		return false, nil
+	for _, c := range setters {
+		if seen[c.commit] {
+			return c
+		}
+	}
+	return setters[0]
+}
+
+// sets reports whether a change gave the value that lies at a place after the turn, and
+// whether it left that value there at all.
+func (p *Past) sets(ctx context.Context, c placed, t turn, at content.Pointer, value *content.Value) (sets, has bool, err error) {
+	if c.row == t.row {
+		return true, true, nil
+	}
+	if c.unreadable {
+		return false, true, nil // it has no values, and those after it are told from before it
 	}
 	_, after, err := p.documents(ctx, c)
 	if err != nil || after == nil {
-		return after == nil && value == nil, err
+		return after == nil && value == nil && len(c.fields) > 0, value == nil, err
 	}
-	here, ok := p.state.where.differ(p.paths[c.path]).Trace(after, t.after, at)
-	if !ok || value != nil && !after.At(here).Equal(value) {
-		return false, nil
+	differ := p.state.where.differ(p.paths[c.path])
+	here, ok := differ.Trace(after, t.after, at)
+	if !ok || value != nil && !same(differ, after, t.after, here, at) {
+		return false, false, nil
 	}
-	return p.touches(ctx, c, here)
+	if len(c.fields) == 0 {
+		return false, true, nil
+	}
+	sets, err = p.touches(ctx, c, here)
+	return sets, true, err
+}
+
+// same reports whether a place of after has the value that it had, as was, in before: of
+// sets the order means nothing.
+func same(differ *content.Differ, before, after *content.Value, was, at content.Pointer) bool {
+	value := after.At(at)
+	return before.At(was).Equal(value) || (value.Kind == content.List || value.Kind == content.Object) && !changed(differ, before, after, at)
 }
 
 // Blame tells for every leaf of r which change gave it its value. What commits named in
