@@ -33,6 +33,9 @@ func (v *auditor) check(ctx context.Context, l exported) []string {
 		c.record()
 		c.blobs(ctx)
 		c.values(ctx)
+		if l.Signature != nil {
+			c.wrong("an export tells of no signatures; 'git verify-commit' checks them")
+		}
 	}
 	return c.complaints
 }

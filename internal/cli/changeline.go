@@ -43,6 +43,16 @@ type changeLine struct {
 	After      content.Hash `json:"after,omitempty"`
 	Unreadable bool         `json:"unreadable,omitempty"`
 	Fields     []fieldLine  `json:"fields,omitempty"`
+	// Signature is that of the commit, of log alone and where keys were given.
+	Signature *signatureLine `json:"signature,omitempty"`
+}
+
+// signatureLine is what is known of a commit's signature.
+type signatureLine struct {
+	Status      content.SignatureStatus `json:"status"`
+	Format      string                  `json:"format,omitempty"`
+	Fingerprint string                  `json:"fingerprint,omitempty"`
+	Signer      string                  `json:"signer,omitempty"`
 }
 
 type personLine struct {
@@ -103,6 +113,8 @@ func stamped(at time.Time) string {
 type teller struct {
 	past   *history.Past
 	commit *content.Commit
+	// signed: lines tell of signatures.
+	signed bool
 }
 
 // commitOf returns the commit of a change; nil where it is not committed yet.
@@ -136,6 +148,9 @@ func (t *teller) line(ctx context.Context, c *content.Change) (*changeLine, erro
 	author, committer := newPersonLine(commit.Author), newPersonLine(commit.Committer)
 	line.Author, line.Committer, line.Parents, line.Subject = &author, &committer, commit.Parents, commit.Subject
 	line.CommittedAt, line.AuthoredAt = stamped(commit.CommittedAt), stamped(commit.AuthoredAt)
+	if s := commit.Signature; t.signed {
+		line.Signature = &signatureLine{s.Status, s.Format, s.Key, s.Signer}
+	}
 	if c.Step != "" {
 		line.PublishedAt = stamped(c.At)
 	}

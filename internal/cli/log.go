@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -133,7 +134,10 @@ committed yet comes first.
 With --json each line is one change: an object with commit, parents, step (the commit
 that brought it to readers), times, people, pullRequest, approvals, kind, collection,
 id, path, formerPath, before and after (blobs), and fields with their values. Times are
-in UTC, and --since and --until mean publishedAt.`,
+in UTC, and --since and --until mean publishedAt.
+
+With --allowed-signers or --keyring the signatures of commits are checked with these
+keys, and told of commits that have one; with --json, of every commit.`,
 		Example: `  koonti log
   koonti log projects/digihelppi --patch
   koonti log --field /summary --author aino --since 2026-01-01
@@ -157,13 +161,14 @@ in UTC, and --since and --until mean publishedAt.`,
 			if q.Record != nil && format == "text" {
 				a.renamedNote(c.Context(), o, *q.Record)
 			}
-			return a.showLog(c.Context(), o, q, format, patch, where.noPager)
+			return a.showLog(c.Context(), o, q, format, patch, where)
 		},
 		ValidArgsFunction: a.completeRecord,
 	}
 	where.add(a, c)
 	where.addPager(c)
 	where.addRef(c)
+	where.keys.add(c)
 	which.add(c)
 	c.Flags().BoolVar(&which.formatting, "formatting", false, "also changes of the text that change no value")
 	c.Flags().BoolVarP(&patch, "patch", "p", false, "show what was there before and after")
@@ -177,8 +182,8 @@ func (f *formatFlag) add(c *cobra.Command, known []string) {
 	c.MarkFlagsMutuallyExclusive("format", "json")
 }
 
-func (a *app) showLog(ctx context.Context, o *remembered, q content.ChangeQuery, format string, patch, noPager bool) error {
-	t := &teller{past: o.past}
+func (a *app) showLog(ctx context.Context, o *remembered, q content.ChangeQuery, format string, patch bool, where pastFlags) error {
+	t := &teller{past: o.past, signed: where.keys != keyFlags{}}
 	if format == "json" {
 		encoder := jsonLines(a.Out)
 		for c, err := range o.changes(ctx, q) {
@@ -198,7 +203,7 @@ func (a *app) showLog(ctx context.Context, o *remembered, q content.ChangeQuery,
 	if format == "markdown" {
 		return a.markdownLog(ctx, o, q, patch)
 	}
-	s := a.screen(noPager)
+	s := a.screen(where.noPager)
 	shown, err := s.log(ctx, o, q, patch)
 	if err := s.end(err); err != nil {
 		return err
@@ -351,6 +356,13 @@ func notes(c *content.Change, commit *content.Commit) []string {
 	}
 	if len(people) > 0 {
 		out = append(out, "approved by "+strings.Join(people, ", "))
+	}
+	if s := commit.Signature; s.Status != content.SignatureNone && s.Status != content.SignatureUnchecked {
+		note := "signature: " + strings.ToLower(strings.ReplaceAll(string(s.Status), "_", " "))
+		if who := cmp.Or(s.Signer, s.Key); who != "" {
+			note += ", of " + plain(who)
+		}
+		out = append(out, note)
 	}
 	if c.Step != "" && c.Step != c.Commit {
 		out = append(out, fmt.Sprintf("published %s in %s", minute(c.At), gitrepo.Hash(c.Step).Short()))

@@ -247,7 +247,7 @@ func mdCommit(c *content.Change, commit *content.Commit) string {
 		words = append(words, fmt.Sprintf("#%d", c.PullRequest.Number))
 	}
 	for _, note := range notes(c, commit) {
-		if strings.HasPrefix(note, "approved by ") {
+		if strings.HasPrefix(note, "approved by ") || strings.HasPrefix(note, "signature: ") {
 			words = append(words, md(note))
 		}
 	}

@@ -24,6 +24,7 @@ import (
 type pastFlags struct {
 	ref, cache string
 	noPager    bool
+	keys       keyFlags
 }
 
 func (f *pastFlags) add(a *app, c *cobra.Command) {
@@ -69,7 +70,7 @@ func (a *app) past(ctx context.Context, flags pastFlags) (_ *remembered, err err
 	if o.cat, err = catalog.Open(ctx, catalog.Config{Repo: repo, Model: outside}); err != nil {
 		return nil, explain(err)
 	}
-	if o.index, err = openHistory(repo, flags.cache, outside, keyFlags{}, nil); err != nil {
+	if o.index, err = openHistory(repo, flags.cache, outside, flags.keys, nil); err != nil {
 		return nil, err
 	}
 	o.view = o.cat.Current()
