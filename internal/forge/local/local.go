@@ -213,11 +213,11 @@ func (f *Forge) Told(context.Context, *content.Proposal, *content.ProposalReport
 // fresh is the chain of a proposal as it is on disk.
 func (f *Forge) fresh(ctx context.Context, number int) (*chain, error) {
 	if number < 1 || number > maxNumber {
-		return nil, notFound(number)
+		return nil, f.missing(ctx, number)
 	}
 	tip, err := f.repo.Ref(ctx, dataRef(number))
 	if errors.Is(err, gitrepo.ErrNotFound) {
-		return nil, notFound(number)
+		return nil, f.missing(ctx, number)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read proposal %d: %w", number, err)
@@ -243,8 +243,24 @@ func (f *Forge) at(ctx context.Context, number int, tip gitrepo.Hash) (*chain, e
 	return c, nil
 }
 
-func notFound(number int) error {
-	return fmt.Errorf("proposal %d: %w", number, errors.Join(content.ErrNotFound, gitrepo.ErrNotFound))
+// missingError says that there is no proposal of a number. It is ErrNotFound of content and
+// of gitrepo, and does not say so again.
+type missingError struct{ text string }
+
+func (e *missingError) Error() string   { return e.text }
+func (e *missingError) Unwrap() []error { return []error{content.ErrNotFound, gitrepo.ErrNotFound} }
+
+// missing is the error for a number that is not there; it says which are.
+func (f *Forge) missing(ctx context.Context, number int) error {
+	there := "none has been made yet"
+	list, err := f.List(ctx)
+	if err != nil {
+		return fmt.Errorf("look for proposal %d: %w", number, err)
+	}
+	if len(list) > 0 {
+		there = fmt.Sprintf("the newest is %d", list[0].Number)
+	}
+	return &missingError{fmt.Sprintf("there is no proposal %d; %s", number, there)}
 }
 
 func dataRef(number int) string   { return dataPrefix + strconv.Itoa(number) }

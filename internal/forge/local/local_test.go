@@ -2,6 +2,7 @@ package local
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -117,4 +118,21 @@ func TestContractPacked(t *testing.T) {
 		}})
 		return p
 	})
+}
+
+// A number that is not there is told in a sentence that does not end in its kind, and says
+// which numbers there are.
+func TestANumberThatIsNotThere(t *testing.T) {
+	s := newSite(t)
+	for _, want := range []string{"there is no proposal 12; none has been made yet", "there is no proposal 12; the newest is 1"} {
+		_, asked := s.forge.Proposal(t.Context(), 12)
+		_, head := s.forge.Head(t.Context(), 12)
+		_, closed := s.forge.Close(t.Context(), person("Aino"), 12)
+		for _, err := range []error{asked, head, closed} {
+			if !errors.Is(err, content.ErrNotFound) || !errors.Is(err, gitrepo.ErrNotFound) || err.Error() != want {
+				t.Errorf("got %v, want %s", err, want)
+			}
+		}
+		s.open("a")
+	}
 }
