@@ -38,10 +38,13 @@ func (e *UncommittedError) Unwrap() error { return ErrUncommitted }
 // symbolic links become what Git would make of them. index.lock is held all the
 // time, so that git, and Busy, know.
 //
+// A file that is already what u.Is has, tracked or not, stays as it is, and so does one
+// that is gone already: there is nothing to lose. The index may have it either way.
+//
 // On any error files, index and branch are as before: *UncommittedError
-// (ErrUncommitted) when a file that would change is not what u.Was has, in the
-// index or in the work tree, or something untracked lies where a file is to be,
-// ignored or not; ErrChanged when the branch is not u.Was any more; ErrBusy when
+// (ErrUncommitted) when a file that would change is neither what u.Was has nor what
+// u.Is has, in the index or in the work tree, or something else lies where a file is
+// to be, ignored or not; ErrChanged when the branch is not u.Was any more; ErrBusy when
 // index.lock is held, or a merge, rebase, cherry-pick, revert or am is under way;
 // ErrCheckedOut when another work tree has the branch too, or alone;
 // ErrUnsupported when none has it, in a bare repository, when u.Is does not have

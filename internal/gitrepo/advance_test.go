@@ -196,10 +196,21 @@ func TestAdvanceRefuses(t *testing.T) {
 			g.run("add", "changed")
 			g.write("changed", "changed\nwas\n")
 		}, ErrUncommitted, []string{"changed"}},
-		"removal staged":                          {func(g *git) { g.run("rm", "-q", "--cached", "changed") }, ErrUncommitted, []string{"changed"}},
-		"addition staged":                         {func(g *git) { g.write("added", "mine\n"); g.run("add", "added") }, ErrUncommitted, []string{"added"}},
-		"untracked":                               {func(g *git) { g.write("n/e/w", "mine\n") }, ErrUncommitted, []string{"n/e/w"}},
-		"untracked of the same":                   {func(g *git) { g.write("added", "added\nis\n") }, ErrUncommitted, []string{"added"}},
+		"removal staged":  {func(g *git) { g.run("rm", "-q", "--cached", "changed") }, ErrUncommitted, []string{"changed"}},
+		"addition staged": {func(g *git) { g.write("added", "mine\n"); g.run("add", "added") }, ErrUncommitted, []string{"added"}},
+		"untracked":       {func(g *git) { g.write("n/e/w", "mine\n") }, ErrUncommitted, []string{"n/e/w"}},
+		"staged as it will be, then changed": {func(g *git) {
+			g.write("changed", "changed\nis\n")
+			g.run("add", "changed")
+			g.write("changed", "mine\n")
+		}, ErrUncommitted, []string{"changed"}},
+		"as it will be, otherwise staged": {func(g *git) {
+			g.write("changed", "mine\n")
+			g.run("add", "changed")
+			g.write("changed", "changed\nis\n")
+		}, ErrUncommitted, []string{"changed"}},
+		"untracked of the same, executable":       {func(g *git) { g.write("added", "added\nis\n"); must(0, os.Chmod(filepath.Join(g.dir, "added"), 0o755)) }, ErrUncommitted, []string{"added"}},
+		"as it will be, beside another":           {func(g *git) { g.write("added", "added\nis\n"); g.write("changed", "mine\n") }, ErrUncommitted, []string{"changed"}},
 		"ignored":                                 {func(g *git) { g.write(".git/info/exclude", "added\n"); g.write("added", "mine\n") }, ErrUncommitted, []string{"added"}},
 		"file where a folder is due":              {func(g *git) { g.write("n", "mine\n") }, ErrUncommitted, []string{"n"}},
 		"link where a folder is due":              {func(g *git) { g.link("keep", "n") }, ErrUncommitted, []string{"n"}},
@@ -254,6 +265,61 @@ func TestAdvanceRefuses(t *testing.T) {
 			}
 			if diff := cmp.Diff(before, surroundings(t, filepath.Dir(g.dir))); diff != "" {
 				t.Errorf("something was done all the same (-before +after):\n%s", diff)
+			}
+		})
+	}
+}
+
+// What someone has in the work tree already, as the new commit has it, is in nobody's way
+// and is not written again.
+func TestAdvanceToWhatIsThereAlready(t *testing.T) {
+	stage := func(g *git, paths ...string) { g.run(append([]string{"add", "-A", "--"}, paths...)...) }
+	for name, c := range map[string]struct {
+		before func(g *git)
+		stays  string // a file that is not written again
+	}{
+		"changed alike":         {func(g *git) { g.write("changed", "changed\nis\n") }, "changed"},
+		"changed alike, staged": {func(g *git) { g.write("changed", "changed\nis\n"); stage(g, "changed") }, "changed"},
+		"added alike":           {func(g *git) { g.write("n/e/w", "n/e/w\nis\n") }, "n/e/w"},
+		"added alike, staged":   {func(g *git) { g.write("n/e/w", "n/e/w\nis\n"); stage(g, "n/e/w") }, "n/e/w"},
+		"added alike, ignored":  {func(g *git) { g.write(".git/info/exclude", "added\n"); g.write("added", "added\nis\n") }, "added"},
+		"gone, and staged":      {func(g *git) { g.run("rm", "-q", "removed", "e/only") }, ""},
+		"removal staged":        {func(g *git) { g.run("rm", "-q", "--cached", "removed"); g.remove("removed") }, ""},
+		"a link alike":          {func(g *git) { g.remove("link"); g.link("changed", "link") }, ""},
+		"executable already":    {func(g *git) { must(0, os.Chmod(filepath.Join(g.dir, "becomes-exec"), 0o755)) }, "becomes-exec"},
+		"a folder already": {func(g *git) {
+			g.remove("becomes-folder")
+			g.write("becomes-folder/a/b", "becomes-folder/a/b\nis\n")
+			stage(g, "becomes-folder")
+		}, "becomes-folder/a/b"},
+		"ends of lines by the new attributes": {func(g *git) { g.write("a.dos", "one\r\ntwo\r\n") }, "a.dos"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g, was, is := ahead(t)
+			oracle := g.copyOf(t)
+			oracle.run("merge", "-q", "--ff-only", "next")
+			c.before(g)
+			var before fs.FileInfo
+			if c.stays != "" {
+				before = must(os.Stat(filepath.Join(g.dir, c.stays)))
+			}
+			if err := g.open().Advance(background, RefUpdate{Name: "refs/heads/main", Was: was, Is: is}); err != nil {
+				t.Fatal(err)
+			}
+			if c.stays != "" && !os.SameFile(before, must(os.Stat(filepath.Join(g.dir, c.stays)))) {
+				t.Errorf("%s was written again", c.stays)
+			}
+			if out := g.run("diff-files", "--name-only"); out != "" {
+				t.Errorf("the index does not know %s", out)
+			}
+			if diff := cmp.Diff(workFiles(t, oracle.dir), workFiles(t, g.dir)); diff != "" {
+				t.Errorf("files (-git +ours):\n%s", diff)
+			}
+			for _, args := range [][]string{{"status", "--porcelain"}, {"ls-files", "-s"}, {"rev-parse", "HEAD"}} {
+				if diff := cmp.Diff(oracle.run(args...), g.run(args...)); diff != "" {
+					t.Errorf("git %s (-git +ours):\n%s", args, diff)
+				}
 			}
 		})
 	}

@@ -36,6 +36,7 @@ type delta struct {
 	found    fs.FileInfo // what was there, when it was looked at
 	kept     []byte      // its bytes, if they cannot be made again from the blob
 	wrote    fs.FileInfo // what is there now
+	arrived  bool        // it was what the new commit has, before anything was done
 	done     bool
 }
 
@@ -151,25 +152,11 @@ func (c *checkout) clean(ctx context.Context) error {
 	}
 	var dirty []string
 	for _, d := range c.deltas {
-		if !d.isStaged(staged[d.path]) {
-			dirty = append(dirty, d.path)
-			continue
-		}
-		if d.old.Mode == 0 {
-			inTheWay, err := c.inTheWay(d.path, gone)
-			if err != nil {
-				return err
-			}
-			dirty = append(dirty, inTheWay...)
-			continue
-		}
-		clean, err := c.unchanged(ctx, d)
+		lost, err := c.wouldLose(ctx, d, staged[d.path], gone)
 		if err != nil {
 			return err
 		}
-		if !clean {
-			dirty = append(dirty, d.path)
-		}
+		dirty = append(dirty, lost...)
 	}
 	if len(dirty) == 0 {
 		return ctx.Err()
@@ -178,36 +165,72 @@ func (c *checkout) clean(ctx context.Context) error {
 	return &UncommittedError{Paths: slices.Compact(dirty)}
 }
 
-// isStaged tells whether the index has what the old commit has.
-func (d *delta) isStaged(entries []*index.Entry) bool {
-	if d.old.Mode == 0 {
-		return len(entries) == 0
+// wouldLose lists what would be lost if d were done.
+func (c *checkout) wouldLose(ctx context.Context, d *delta, staged []*index.Entry, gone map[string]bool) ([]string, error) {
+	old, now := isStaged(staged, d.old), isStaged(staged, d.now)
+	if old || now {
+		if err := c.look(d); err != nil || d.arrived {
+			return nil, errors.Join(err, ctx.Err())
+		}
 	}
-	return len(entries) == 1 && fromOID(entries[0].Hash) == d.old.Hash && entries[0].Mode == indexModes[d.old.Mode] &&
-		!entries[0].IntentToAdd && !entries[0].SkipWorktree
+	switch {
+	case !old:
+		return []string{d.path}, nil
+	case d.old.Mode == 0:
+		return c.inTheWay(d.path, gone)
+	}
+	clean, err := c.unchanged(ctx, d)
+	if err != nil || clean {
+		return nil, err
+	}
+	return []string{d.path}, nil
 }
 
-// unchanged tells whether a file is what the old commit has. One that is gone,
-// and is to go, is.
+// look finds what is at a path, and whether that is what the new commit has there.
+func (c *checkout) look(d *delta) error {
+	info, err := c.lstat(d.path)
+	if missing := errors.Is(err, fs.ErrNotExist); missing || err == nil && d.now.Mode == 0 {
+		d.arrived = d.now.Mode == 0 && (missing || info.IsDir())
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if d.arrived, _, err = c.holds(d.path, info, d.now, c.now); d.arrived {
+		d.found, d.wrote = info, info
+	}
+	return err
+}
+
+// isStaged tells whether the index has what a commit has; a zero mode is nothing.
+func isStaged(staged []*index.Entry, e Entry) bool {
+	if e.Mode == 0 {
+		return len(staged) == 0
+	}
+	return len(staged) == 1 && fromOID(staged[0].Hash) == e.Hash && staged[0].Mode == indexModes[e.Mode] &&
+		!staged[0].IntentToAdd && !staged[0].SkipWorktree
+}
+
+// unchanged tells whether a file is what the old commit has.
 func (c *checkout) unchanged(ctx context.Context, d *delta) (bool, error) {
 	info, err := c.lstat(d.path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return d.now.Mode == 0, ctx.Err()
+		return false, ctx.Err()
 	}
 	if err != nil {
 		return false, err
 	}
 	d.found = info
-	is, data, err := c.holds(d.path, info, d.old)
+	is, data, err := c.holds(d.path, info, d.old, c.old)
 	if data != nil && HashBlob(data) != d.old.Hash {
 		d.kept = data // what Git would write instead may end its lines otherwise
 	}
 	return is, err
 }
 
-// holds tells whether a file is what Git would take for an entry, and gives its
-// bytes if it has some.
-func (c *checkout) holds(path string, info fs.FileInfo, e Entry) (is bool, data []byte, err error) {
+// holds tells whether a file is what Git would take for an entry by attributes, and
+// gives its bytes if it has some.
+func (c *checkout) holds(path string, info fs.FileInfo, e Entry, by *Attributes) (is bool, data []byte, err error) {
 	link := e.Mode == Symlink
 	if link && c.links {
 		if info.Mode().Type() != fs.ModeSymlink {
@@ -225,7 +248,7 @@ func (c *checkout) holds(path string, info fs.FileInfo, e Entry) (is bool, data 
 	if data, err = c.root.ReadFile(filepath.FromSlash(path)); err != nil {
 		return false, nil, err
 	}
-	is = HashBlob(data) == e.Hash || !link && HashBlob(c.old.Clean(path, data)) == e.Hash
+	is = HashBlob(data) == e.Hash || !link && HashBlob(by.Clean(path, data)) == e.Hash
 	return is, data, nil
 }
 
@@ -240,7 +263,7 @@ func (c *checkout) another(e *index.Entry) bool {
 	if mode < 0 {
 		return true
 	}
-	is, _, err := c.holds(e.Name, info, Entry{Mode: Mode(mode), Hash: fromOID(e.Hash)})
+	is, _, err := c.holds(e.Name, info, Entry{Mode: Mode(mode), Hash: fromOID(e.Hash)}, c.old)
 	return !is || err != nil
 }
 
@@ -293,10 +316,10 @@ func (c *checkout) apply(ctx context.Context) error {
 		if err := c.same(d); err != nil {
 			return err
 		}
+		if d.arrived {
+			continue
+		}
 		if d.now.Mode == 0 {
-			if d.found == nil {
-				continue
-			}
 			if err := c.root.Remove(filepath.FromSlash(d.path)); err != nil {
 				return err
 			}
