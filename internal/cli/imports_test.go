@@ -33,6 +33,9 @@ var allowed = map[string][]string{
 
 	"internal/forge/local":     {"internal/content", "internal/gitrepo", "internal/proposal"},
 	"internal/forge/forgetest": {"internal/content", "internal/gitrepo", "internal/proposal"},
+	"internal/forge/gitea":     {"internal/content", "internal/gitrepo", "internal/proposal"},
+
+	"internal/forge/gitea/giteatest": {},
 
 	"internal/cli": {
 		"internal/content", "internal/check", "internal/gitrepo", "internal/catalog", "internal/search", "internal/history", "internal/signature", "internal/access",
