@@ -3,7 +3,7 @@
 ADDR ?= 127.0.0.1:8080
 GO   ?= go
 
-.PHONY: run build test ecosystem check vuln bench realworld fuzz
+.PHONY: run build test ecosystem check vuln bench realworld fuzz gitea e2e
 
 run: build
 	./bin/koonti serve --addr $(ADDR)
@@ -56,3 +56,25 @@ fuzz:
 	@for pkg in $$($(GO) list ./...); do \
 	  for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
 	    echo "$$pkg $$target"; $(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime 20s $$pkg || exit 1; done; done
+
+# A real Gitea for the end-to-end tests, built from the Go module proxy: its only place
+# is the user's cache, and its version is said here only.
+GITEA_VERSION := 1.26.0
+GITEA_DIR     := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/koonti-e2e/gitea-$(GITEA_VERSION)
+
+gitea: $(GITEA_DIR)/gitea
+
+# Beside a cache that somebody else fills too nothing half made is ever seen.
+$(GITEA_DIR)/gitea:
+	@echo "building Gitea $(GITEA_VERSION), once: this takes some minutes"
+	@mkdir -p "$(dir $(GITEA_DIR))"; set -e; \
+	work=$$(mktemp -d "$(GITEA_DIR).XXXXXX"); trap 'rm -rf "$$work"' EXIT; \
+	module=$$(cd "$$work" && $(GO) mod download -json code.gitea.io/gitea@v$(GITEA_VERSION) | sed -n 's/^\t"Dir": "\(.*\)",*$$/\1/p'); \
+	cp -R "$$module/." "$$work" && chmod -R u+w "$$work"; \
+	(cd "$$work" && nice $(GO) build -trimpath -tags 'sqlite sqlite_unlock_notify' -ldflags='-s -w -X main.Version=$(GITEA_VERSION)' -o gitea .); \
+	rm -rf "$(GITEA_DIR)"; mv "$$work" "$(GITEA_DIR)"
+
+# The real thing from end to end: a Gitea of its own on the loopback interface, and git.
+e2e: build gitea
+	$(GO) vet -tags e2e ./internal/...
+	KOONTI_GITEA=$(GITEA_DIR) $(GO) test -count=1 -timeout 20m -v -tags e2e -run TestE2E ./internal/forge/... ./internal/cli
