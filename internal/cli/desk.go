@@ -114,9 +114,13 @@ func (a *app) tellRefusal(err error, lang content.Language) error {
 
 // oneLine is a problem on one line.
 func oneLine(p content.Problem, lang content.Language) string {
-	place := plain(p.Path)
-	if p.Line > 0 {
-		place = fmt.Sprintf("%s:%d:%d", place, p.Line, p.Column)
+	return plain(problemPlace(p)) + " " + plain(p.Message(lang))
+}
+
+// problemPlace is where a problem is: the file, with line and column where it has them.
+func problemPlace(p content.Problem) string {
+	if p.Line == 0 {
+		return p.Path
 	}
-	return place + " " + plain(p.Message(lang))
+	return fmt.Sprintf("%s:%d:%d", p.Path, p.Line, p.Column)
 }

@@ -295,6 +295,14 @@ func (d *difference) summary() string {
 // diffMarkdown writes a summary, and for each record a heading and a table.
 func (a *app) diffMarkdown(ctx context.Context, d *difference) error {
 	var m markdown
+	if err := d.markdown(ctx, &m); err != nil {
+		return err
+	}
+	return m.finish(a.Out, "record")
+}
+
+// markdown adds a summary, and for each record a heading and a table.
+func (d *difference) markdown(ctx context.Context, m *markdown) error {
 	m.add(d.summary() + "\n")
 	for _, c := range d.changes {
 		if m.left > 0 {
@@ -311,7 +319,7 @@ func (a *app) diffMarkdown(ctx context.Context, d *difference) error {
 		}
 		m.add(mdRecord(&c, title, fields))
 	}
-	return m.finish(a.Out, "record")
+	return nil
 }
 
 // mdRecord is a heading and a table of what differs in a record; of what is new or gone

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -40,8 +41,9 @@ func addTokens(c *cobra.Command, file *string) {
 const proxySecret = "KOONTI_PROXY_SECRET"
 
 // resolver says who asks a server that listens on addr.
-func (f accessFlags) resolver(repo *gitrepo.Repo, addr net.Addr, log *slog.Logger) (*access.Resolver, error) {
-	cfg := access.Config{Open: f.open, Logger: log}
+// forge, where it is not nil, says whose its tokens are.
+func (f accessFlags) resolver(repo *gitrepo.Repo, addr net.Addr, forge func(context.Context, string) (content.Actor, error), log *slog.Logger) (*access.Resolver, error) {
+	cfg := access.Config{Open: f.open, Forge: forge, Logger: log}
 	var err error
 	if cfg.Tokens, err = f.openTokens(log); err != nil {
 		return nil, err
@@ -50,7 +52,7 @@ func (f accessFlags) resolver(repo *gitrepo.Repo, addr net.Addr, log *slog.Logge
 		return nil, err
 	}
 	name, email := repo.UserIdentity()
-	if access.IsLoopback(addr) && f.tokens == "" && cfg.Proxy == nil {
+	if access.IsLoopback(addr) && f.tokens == "" && cfg.Proxy == nil && forge == nil {
 		cfg.Local = &content.Person{Name: name, Email: email}
 	}
 	r, err := access.New(cfg)

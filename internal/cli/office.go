@@ -13,17 +13,20 @@ import (
 	"github.com/koonti/koonti/internal/catalog"
 	"github.com/koonti/koonti/internal/content"
 	"github.com/koonti/koonti/internal/gitrepo"
+	"github.com/koonti/koonti/internal/history"
 	"github.com/koonti/koonti/internal/proposal"
 	"github.com/koonti/koonti/internal/server"
 )
 
 // officeFlags say where proposals live on a server, and who is told of them.
 type officeFlags struct {
+	forge                                 string
 	fourEyes                              bool
 	onProposal, smtp, mailFrom, publicURL string
 }
 
 func (f *officeFlags) add(c *cobra.Command) {
+	c.Flags().StringVar(&f.forge, "forge", "", "where proposals live: gitea=URL for pull requests of the Gitea or Forgejo that --remote is on; its service token is "+forgeToken+" of the environment (default: in the repository itself)")
 	c.Flags().BoolVar(&f.fourEyes, "four-eyes", false, "nobody approves or merges their own proposal alone")
 	c.Flags().StringVar(&f.onProposal, "on-proposal", "", "URL that a notice of each event of a proposal is posted to; signed with "+hookSecret+" of the environment")
 	c.Flags().StringVar(&f.smtp, "smtp", "", "mail server for those whom proposals concern, smtp://user@host:port or smtps://; the password is "+smtpSecret+" of the environment")
@@ -32,6 +35,13 @@ func (f *officeFlags) add(c *cobra.Command) {
 	c.MarkFlagsRequiredTogether("smtp", "mail-from")
 }
 
+// forgeToken and forgeHookSecret name the environment variables with the token of the
+// service's account on the forge, and with what the forge signs its webhooks with.
+const (
+	forgeToken      = "KOONTI_FORGE_TOKEN"
+	forgeHookSecret = "KOONTI_FORGE_HOOK_SECRET"
+)
+
 // smtpSecret names the environment variable with the password of --smtp.
 const smtpSecret = "KOONTI_SMTP_PASSWORD"
 
@@ -39,22 +49,28 @@ const smtpSecret = "KOONTI_SMTP_PASSWORD"
 // gets with open.
 type office struct {
 	flags   officeFlags
+	index   *history.Index
 	cat     *catalog.Catalog
 	service *proposal.Service
 	herald  *server.Herald
 }
 
-// newOffice makes an office over a forge.
-func newOffice(flags officeFlags, repo *gitrepo.Repo, forge proposal.Forge, outside *catalog.OutsideModel, log *slog.Logger) (*office, error) {
-	o := &office{flags: flags}
+// newOffice makes an office over a forge; shows says that the forge has a place where
+// summaries are shown.
+func newOffice(s *serving, forge proposal.Forge, shows bool) (*office, error) {
+	o := &office{flags: s.flags.office, index: s.remembering.index}
 	var err error
-	if o.herald, err = o.newHerald(log); err != nil {
+	if o.herald, err = o.newHerald(s.log); err != nil {
 		return nil, err
 	}
-	o.service = proposal.New(proposal.Config{
-		Repo: repo, Forge: forge, Content: o, Target: o.target, API: graphql.Compare, Owners: ownersOf(repo, outside), FourEyes: flags.fourEyes,
-		Moved: o.moved, News: o.herald.News, Logger: log,
-	})
+	cfg := proposal.Config{
+		Repo: s.repo, Forge: forge, Content: o, Target: o.target, API: graphql.Compare, Owners: ownersOf(s.repo, s.outside), FourEyes: o.flags.fourEyes,
+		Moved: o.moved, News: o.herald.News, Logger: s.log,
+	}
+	if shows {
+		cfg.Summary, cfg.Poll = o.summary, s.flags.fetch
+	}
+	o.service = proposal.New(cfg)
 	return o, nil
 }
 

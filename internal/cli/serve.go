@@ -19,7 +19,7 @@ import (
 	"github.com/koonti/koonti/graphql"
 	"github.com/koonti/koonti/internal/catalog"
 	"github.com/koonti/koonti/internal/content"
-	"github.com/koonti/koonti/internal/forge/local"
+	"github.com/koonti/koonti/internal/forge/gitea"
 	"github.com/koonti/koonti/internal/gitrepo"
 	"github.com/koonti/koonti/internal/server"
 )
@@ -142,22 +142,29 @@ type serving struct {
 
 // open reads the first view, and makes all that answers from it.
 func (s *serving) open(ctx context.Context, listener net.Listener) error {
-	who, err := s.flags.access.resolver(s.repo, listener.Addr(), s.log)
+	forge, authenticate, err := s.openForge(ctx)
+	if err != nil {
+		return err
+	}
+	who, err := s.flags.access.resolver(s.repo, listener.Addr(), authenticate, s.log)
 	if err != nil {
 		return err
 	}
 	if s.notifier, err = newNotifier(s.flags.onPublish, s.log); err != nil {
 		return err
 	}
-	// What follows a remote alone would lose what is merged here to the next fetch.
-	if s.flags.remote == "" {
-		forge := local.New(local.Config{Repo: s.repo, Logger: s.log, Target: func(context.Context) (string, error) { return s.office.target(), nil }})
-		if s.office, err = newOffice(s.flags.office, s.repo, forge, s.outside, s.log); err != nil {
+	serverCfg := server.Config{Logger: s.log, Version: Version(), Access: who}
+	if forge != nil {
+		if s.office, err = newOffice(s, forge, authenticate != nil); err != nil {
 			return err
 		}
 		s.graphql.Proposals = s.office.service
 	}
-	s.server = server.New(server.Config{Logger: s.log, Version: Version(), Access: who, GraphQL: s.graphql})
+	if secret := os.Getenv(forgeHookSecret); authenticate != nil && secret != "" {
+		serverCfg.ForgeHook = gitea.Webhook(secret, s.office.service.Wake)
+	}
+	serverCfg.GraphQL = s.graphql
+	s.server = server.New(serverCfg)
 	cfg := catalog.Config{Repo: s.repo, Ref: s.flags.ref, Model: s.outside, Logger: s.log, Prepare: s.prepare, Published: s.published}
 	if s.flags.remote != "" {
 		cfg.Fetch = s.flags.fetch
@@ -243,7 +250,18 @@ func (a *app) served(ctx context.Context, flags serveFlags) (*gitrepo.Repo, erro
 	if err != nil {
 		return nil, err
 	}
-	repo, err := gitrepo.Mirror(ctx, flags.remote, dir, gitrepo.Config{})
+	if _, err := flags.forgeURL(); err != nil {
+		return nil, err
+	}
+	cfg := gitrepo.Config{Exposed: exposed()}
+	var repo *gitrepo.Repo
+	if flags.office.forge != "" {
+		cfg.Pulls, cfg.Proposal = true, pulled(func() *gitrepo.Repo { return repo })
+		if token := os.Getenv(forgeToken); token != "" {
+			cfg.Username, cfg.Password = "koonti", token
+		}
+	}
+	repo, err = gitrepo.Mirror(ctx, flags.remote, dir, cfg)
 	if err != nil {
 		return nil, &hintError{err, "Check the URL given with --remote, and that this machine may read it."}
 	}

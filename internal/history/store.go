@@ -77,9 +77,9 @@ type store struct {
 	db     *sql.DB // nil: nothing is kept
 	logger *slog.Logger
 	// file is where; made is the file that was opened there.
-	file string
-	made fs.FileInfo
-	state  *state // the one that is kept
+	file  string
+	made  fs.FileInfo
+	state *state // the one that is kept
 	// sequence counts the transactions, so that another process's is noticed.
 	sequence int64
 	fresh    bool // the file was made just now

@@ -48,6 +48,9 @@ type Config struct {
 	Logger *slog.Logger
 	// Version is shown in the Server header and in the metrics.
 	Version string
+	// ForgeHook takes what a forge says that happened, at /hooks/forge; nil has no such
+	// address. It checks who sends it.
+	ForgeHook http.Handler
 	// Subscriptions is how many may be open at once: 200.
 	Subscriptions int
 	// KeepAlive is how often a subscriber to whom nothing is sent hears that the
@@ -140,6 +143,9 @@ func (s *Server) Handler(c Catalog) (http.Handler, error) {
 	handle("GET /healthz", "healthz", h.healthz)
 	handle("GET /readyz", "readyz", h.readyz)
 	handle("GET /{$}", "index", h.index)
+	if s.cfg.ForgeHook != nil {
+		mux.Handle("POST /hooks/forge", s.cfg.ForgeHook)
+	}
 	mux.Handle("GET /metrics", s.metrics.handler())
 	handle("/", "none", func(http.ResponseWriter, *http.Request) error {
 		return fmt.Errorf("there is nothing at this address; begin at /: %w", content.ErrNotFound)
