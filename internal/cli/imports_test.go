@@ -39,7 +39,7 @@ var allowed = map[string][]string{
 
 	"internal/cli": {
 		"internal/content", "internal/check", "internal/gitrepo", "internal/catalog", "internal/search", "internal/history", "internal/signature", "internal/access",
-		"internal/proposal", "internal/forge/local", "internal/server", "graphql",
+		"internal/proposal", "internal/forge/local", "internal/forge/gitea", "internal/server", "graphql",
 	},
 }
 
