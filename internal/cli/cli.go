@@ -149,7 +149,7 @@ func (a *app) open() (*gitrepo.Repo, error) {
 // branches and tags, what a branch had before it was moved by force, and all that was
 // ever proposed.
 func exposed() []string {
-	return []string{"refs/heads/", "refs/tags/", "refs/koonti/heads/", "refs/koonti/proposals/", "refs/koonti/pulls/"}
+	return []string{"refs/heads/", "refs/tags/", "refs/koonti/heads/", "refs/koonti/proposals/", "refs/koonti/forge/", "refs/koonti/pulls/"}
 }
 
 // openRepo opens a repository in which proposal/<n> is a revision: the built-in forge says

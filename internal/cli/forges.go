@@ -28,12 +28,21 @@ func (f *serveFlags) forgeURL() (string, error) {
 	return address, nil
 }
 
-// pulled is the head of a pull request as it was last fetched; it lies behind proposal/<n>
-// where a forge numbers them.
-func pulled(repo func() *gitrepo.Repo) func(context.Context, int) (gitrepo.Hash, error) {
-	return func(ctx context.Context, number int) (gitrepo.Hash, error) {
-		return repo().Ref(ctx, fmt.Sprintf("refs/koonti/pulls/%d", number))
+// heads says what proposal/<n> means to a repository that was opened before its forge.
+type heads struct{ forge proposal.Forge }
+
+func (h *heads) head(ctx context.Context, number int) (gitrepo.Hash, error) {
+	if h.forge == nil {
+		return "", fmt.Errorf("proposal %d: %w", number, gitrepo.ErrNotFound)
 	}
+	p, err := h.forge.Proposal(ctx, number)
+	if errors.Is(err, content.ErrNotFound) {
+		return "", errors.Join(gitrepo.ErrNotFound, err)
+	}
+	if err != nil {
+		return "", err
+	}
+	return gitrepo.Hash(p.Head), nil
 }
 
 // openForge makes what proposals live in, and tells who the forge says that people are.
@@ -70,5 +79,6 @@ func (s *serving) openForge(ctx context.Context) (proposal.Forge, func(context.C
 	if err != nil {
 		return nil, nil, err
 	}
+	s.heads.forge = forge
 	return forge, forge.Authenticate, nil
 }

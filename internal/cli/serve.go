@@ -77,7 +77,8 @@ func (a *app) runServe(ctx context.Context, flags serveFlags) error {
 	if err != nil {
 		return err
 	}
-	repo, err := a.served(ctx, flags)
+	heads := &heads{}
+	repo, err := a.served(ctx, flags, heads)
 	if err != nil {
 		return err
 	}
@@ -102,7 +103,7 @@ func (a *app) runServe(ctx context.Context, flags serveFlags) error {
 	}
 	defer past.Close()
 	s := &serving{
-		flags: flags, log: log, repo: repo, outside: outside, indexing: newIndexer(index, log), remembering: newHistorian(past, log),
+		flags: flags, log: log, repo: repo, heads: heads, outside: outside, indexing: newIndexer(index, log), remembering: newHistorian(past, log),
 		graphql: graphql.Config{Searcher: searcher{index}, Histories: histories{past}},
 	}
 	if err := s.open(ctx, listener); err != nil {
@@ -128,6 +129,7 @@ type serving struct {
 	flags       serveFlags
 	log         *slog.Logger
 	repo        *gitrepo.Repo
+	heads       *heads
 	outside     *catalog.OutsideModel
 	indexing    *indexer
 	remembering *historian
@@ -239,7 +241,7 @@ func (a *app) logger(form string) (*slog.Logger, error) {
 }
 
 // served opens the repository, or the clone of the remote.
-func (a *app) served(ctx context.Context, flags serveFlags) (*gitrepo.Repo, error) {
+func (a *app) served(ctx context.Context, flags serveFlags, heads *heads) (*gitrepo.Repo, error) {
 	if flags.remote == "" {
 		return a.open()
 	}
@@ -254,14 +256,13 @@ func (a *app) served(ctx context.Context, flags serveFlags) (*gitrepo.Repo, erro
 		return nil, err
 	}
 	cfg := gitrepo.Config{Exposed: exposed()}
-	var repo *gitrepo.Repo
 	if flags.office.forge != "" {
-		cfg.Pulls, cfg.Proposal = true, pulled(func() *gitrepo.Repo { return repo })
+		cfg.Pulls, cfg.Proposal = true, heads.head
 		if token := os.Getenv(forgeToken); token != "" {
 			cfg.Username, cfg.Password = "koonti", token
 		}
 	}
-	repo, err = gitrepo.Mirror(ctx, flags.remote, dir, cfg)
+	repo, err := gitrepo.Mirror(ctx, flags.remote, dir, cfg)
 	if err != nil {
 		return nil, &hintError{err, "Check the URL given with --remote, and that this machine may read it."}
 	}
