@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -454,12 +455,7 @@ func (s *Service) isOwn(ctx context.Context, by content.Actor, p *content.Propos
 	if err != nil {
 		return false, err
 	}
-	for _, author := range authors {
-		if same(by, author) {
-			return true, nil
-		}
-	}
-	return false, nil
+	return isAmong(by.Person, authors) || slices.ContainsFunc(authors, func(a content.Person) bool { return same(by, a) }), nil
 }
 
 // authors are those who opened a proposal or wrote a commit of it.
@@ -480,8 +476,25 @@ func (s *Service) authors(ctx context.Context, p *content.Proposal) ([]content.P
 			return nil, fmt.Errorf("walk the proposal: %w", err)
 		}
 		out = append(out, content.Person{Name: c.Author.Name, Email: c.Author.Email})
+		out = append(out, coAuthors(c.Message)...)
 	}
 	return out, failed
+}
+
+// coAuthors are those whom a message names as such, wherever it does: whether Git would
+// take the line for a trailer says nothing about who had a hand in it.
+func coAuthors(message string) []content.Person {
+	var out []content.Person
+	for line := range strings.Lines(message) {
+		key, value, _ := strings.Cut(line, ":")
+		if !strings.EqualFold(strings.TrimSpace(key), "Co-authored-by") {
+			continue
+		}
+		name, rest, _ := strings.Cut(value, "<")
+		email, _, _ := strings.Cut(rest, ">")
+		out = append(out, content.Person{Name: strings.TrimSpace(name), Email: strings.TrimSpace(email)})
+	}
+	return out
 }
 
 // Close ends a proposal without merging it; Reopen takes that back.

@@ -380,6 +380,22 @@ func TestFourEyes(t *testing.T) {
 		p = o.ok(o.Amend(t.Context(), maija, p.Number, content.Draft{Base: p.Head, Edits: []content.Edit{set(one, "b", "2")}}))
 		o.refused(approve(o, maija, p), content.RefusedApproval, "nobody approves their own")
 	})
+	t.Run("who is a co-author of a commit is an author", func(t *testing.T) {
+		o := hall(t, nil, fourEyes)
+		o.push("proposals/pair", "Set a\n\nco-authored-by: Riikka R <Riikka@example.org>\nCo-Authored-By: Maija <m@example.com>", map[string]string{
+			"things/one.json": strings.Replace(files["things/one.json"], `"a": 1`, `"a": 2`, 1),
+		})
+		o.sync()
+		p := o.ok(o.Proposal(t.Context(), 1))
+		o.refused(approve(o, riikka, p), content.RefusedApproval, "nobody approves their own")
+		o.refused(approve(o, maija, p), content.RefusedApproval, "nobody approves their own")
+		o.open() // without the rule they may
+		if err := approve(o, riikka, p); err != nil {
+			t.Fatal(err)
+		}
+		o.open(fourEyes) // and with it, what they said does not count
+		o.refused(merge(o, p), content.RefusedApproval, "somebody else than its authors")
+	})
 	t.Run("without the rule they may", func(t *testing.T) {
 		o := hall(t, nil)
 		p := o.propose(maija, "Set a", set(one, "a", "2"))
