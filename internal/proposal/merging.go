@@ -149,7 +149,7 @@ func (s *Service) resolved(ctx context.Context, key reportKey, list []content.Re
 	if err != nil {
 		return "", nil, nil, err
 	}
-	together, err := s.onlyTogether(ctx, key, commit)
+	together, err := s.onlyTogether(ctx, key, commit, nil)
 	return tree, m, together, err
 }
 

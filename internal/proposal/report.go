@@ -24,7 +24,8 @@ type examined struct {
 	apiError   string
 	// merged is what it would be merged to; its conflicts keep the rest from being known.
 	merged *joined
-	// tree is the merged one, together the problems that neither side has by itself.
+	// tree is the merged one, together the problems that it has, and neither the target
+	// nor, as its own, the proposal.
 	tree     gitrepo.Hash
 	together []content.Problem
 	// required says who must approve, by the owners of the target.
@@ -311,15 +312,17 @@ func (s *Service) together(ctx context.Context, e *examined, key reportKey) erro
 	if err != nil {
 		return err
 	}
-	e.together, err = s.onlyTogether(ctx, key, commit)
+	e.together, err = s.onlyTogether(ctx, key, commit, e.own)
 	return err
 }
 
 // nobody is the author of commits that are looked at and thrown away.
 var nobody = content.Person{Name: "Koonti", Email: "koonti@localhost"}
 
-// onlyTogether are the problems of a merge that neither its target nor its proposal has.
-func (s *Service) onlyTogether(ctx context.Context, key reportKey, commit content.Hash) ([]content.Problem, error) {
+// onlyTogether are the problems of a merge that its target has not, but for those that
+// are the proposal's own. What the target has mended, and the proposal has from before,
+// is among them.
+func (s *Service) onlyTogether(ctx context.Context, key reportKey, commit content.Hash, own []content.Problem) ([]content.Problem, error) {
 	target, err := s.cfg.Content.Own(ctx, key.target)
 	if err != nil {
 		return nil, err
@@ -328,11 +331,7 @@ func (s *Service) onlyTogether(ctx context.Context, key reportKey, commit conten
 	if err != nil {
 		return nil, err
 	}
-	head, err := s.cfg.Content.Own(ctx, key.head)
-	if err != nil {
-		return nil, err
-	}
-	only, _ := content.NewProblems(head.Problems, fresh)
+	only, _ := content.NewProblems(own, fresh)
 	return only, nil
 }
 

@@ -651,6 +651,24 @@ func TestKnownProblemsAreToldApart(t *testing.T) {
 		t.Fatal(err)
 	}
 
+	// Both changed a; the base is what was wrong.
+	ref2 := content.Ref{Collection: "things", ID: "bad"}
+	o.push("main", "Bad", map[string]string{"things/bad.json": strings.Replace(broken, "Broken", "Bad", 1)})
+	o.sync()
+	r := o.propose(aino, "A better a", set(ref2, "a", "5"))
+	o.merge(o.propose(eero, "Mend it", set(ref2, "a", "6")))
+	_, err = o.Merge(ctx, maija, r.Number, r.Head, []content.Resolution{{Path: "things/bad.json", Field: "/a", Take: content.SideBase}})
+	o.refused(err, content.RefusedInvalid, "together the content would have 1 problem")
+	// The proposal has the fault that its base has, in a place that both changed.
+	o.push("main", "Worse", map[string]string{"things/worse.json": strings.Replace(broken, `"b": 1`, `"b": 1, "list": ["x"]`, 1)})
+	o.sync()
+	ref3 := content.Ref{Collection: "things", ID: "worse"}
+	s := o.propose(aino, "Another list", set(ref3, "list", `["x", 2]`))
+	o.merge(o.propose(eero, "Mend it", set(ref3, "list", "[1]")))
+	tip := o.at("main")
+	_, err = o.Merge(ctx, maija, s.Number, s.Head, []content.Resolution{{Path: "things/worse.json", Field: "/list", Take: content.SideTheirs}})
+	o.refused(err, content.RefusedInvalid, "together the content would have 1 problem")
+	o.same("the target", o.at("main"), tip)
 }
 
 func TestProposalsByRecord(t *testing.T) {
