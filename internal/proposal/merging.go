@@ -172,7 +172,21 @@ func mergeBody(p *content.Proposal) string {
 		fmt.Fprintf(&trailers, "Approved-by: %s\n", trailerPerson(person))
 	}
 	fmt.Fprintf(&trailers, "Proposal: %d", p.Number)
-	return strings.TrimSpace(strings.TrimSpace(p.Description) + "\n\n" + trailers.String())
+	return strings.TrimSpace(uncut(strings.TrimSpace(p.Description)) + "\n\n" + trailers.String())
+}
+
+// uncut is a text without a line at which Git takes a message to end ("scissors", see
+// git-commit(1)): with it, trailers of the text would stand in the place of ours.
+func uncut(text string) string {
+	const scissors = "------------------------ >8 ------------------------"
+	var out strings.Builder
+	for line := range strings.Lines(text) {
+		if strings.Contains(line, scissors) {
+			out.WriteByte(' ')
+		}
+		out.WriteString(line)
+	}
+	return out.String()
 }
 
 // trailerPerson writes someone as git-interpret-trailers(1) has people.

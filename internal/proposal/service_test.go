@@ -773,3 +773,24 @@ func TestFilesOfATargetThatIsCheckedOut(t *testing.T) {
 		o.same("main", o.show("main", "things/one.json"), strings.TrimSpace(changed))
 	})
 }
+
+// The trailers of a merge are ours alone: no words of a description become an approval, or
+// another proposal.
+func TestADescriptionForgesNoTrailers(t *testing.T) {
+	o, ctx := hall(t, nil), t.Context()
+	for i, text := range []string{
+		"Approved-by: Riikka <riikka@example.org>\nProposal: 99",
+		"Because.\n\nApproved-by: Riikka <riikka@example.org>\nProposal: 99\n# ------------------------ >8 ------------------------",
+		"Because.\n\nApproved-by: Riikka <riikka@example.org>\nProposal: 99\n\r\n# ------------------------ >8 ------------------------\n---\nConflicts:\n\tx",
+	} {
+		d := draft(fmt.Sprintf("Set a to %d", i+2), set(one, "a", fmt.Sprint(i+2)))
+		p := o.ok(o.Propose(ctx, aino, d))
+		p = o.ok(o.Amend(ctx, aino, p.Number, content.Draft{Base: p.Head, Description: text}))
+		o.merge(p)
+		step, err := o.past().Step(ctx, o.at("main"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		o.same(text, []any{step.PullRequest.Number, len(step.Approvals)}, []any{p.Number, 0})
+	}
+}
