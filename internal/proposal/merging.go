@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/koonti/koonti/internal/content"
@@ -22,23 +23,30 @@ func (s *Service) Merge(ctx context.Context, by content.Actor, number int, head 
 	}
 	s.merging.Lock()
 	defer s.merging.Unlock()
+	var seen *examined
 	for range attempts {
-		p, err := s.mergeOnce(ctx, by, number, head, resolutions)
-		if !s.lostRace(ctx, number, head, err) {
+		p, e, err := s.mergeOnce(ctx, by, number, head, resolutions, seen)
+		if !s.lostRace(ctx, number, head, e, err) {
 			return s.merged(ctx, p, err)
 		}
+		seen = e
 	}
 	return nil, &content.Refusal{Reason: content.RefusedOutdated, Message: "the branch moves all the time; try again in a moment"}
 }
 
-// lostRace reports whether err says that the target moved, and not the proposal.
-func (s *Service) lostRace(ctx context.Context, number int, head content.Hash, err error) bool {
+// lostRace reports whether err says that the target moved since e was found out, and
+// not the proposal.
+func (s *Service) lostRace(ctx context.Context, number int, head content.Hash, e *examined, err error) bool {
 	var refusal *content.Refusal
-	if !errors.As(err, &refusal) || refusal.Reason != content.RefusedOutdated || ctx.Err() != nil {
+	if e == nil || !errors.As(err, &refusal) || refusal.Reason != content.RefusedOutdated || ctx.Err() != nil {
 		return false
 	}
 	p, err := s.forge.Proposal(ctx, number)
-	return err == nil && p.State == content.ProposalOpen && p.Head == head
+	if err != nil || p.State != content.ProposalOpen || p.Head != head {
+		return false
+	}
+	tip, err := s.repo.Ref(ctx, p.Target)
+	return err == nil && content.Hash(tip) != e.target
 }
 
 // merged lets what was merged be served before the merge is answered.
@@ -49,31 +57,52 @@ func (s *Service) merged(ctx context.Context, p *content.Proposal, err error) (*
 	return s.done(p, err)
 }
 
-func (s *Service) mergeOnce(ctx context.Context, by content.Actor, number int, head content.Hash, resolutions []content.Resolution) (*content.Proposal, error) {
+// mergeOnce merges into the target as it is now. seen is what an attempt before this one
+// found out, nil for none; what this one does is returned also with an error, if it came
+// so far.
+func (s *Service) mergeOnce(ctx context.Context, by content.Actor, number int, head content.Hash, resolutions []content.Resolution, seen *examined) (*content.Proposal, *examined, error) {
 	p, err := s.open(ctx, number)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if err := upToDate(p, head); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	tip, err := s.repo.Ref(ctx, p.Target)
+	tip, err := s.tip(ctx, p)
 	if err != nil {
-		return nil, fmt.Errorf("find the target: %w", err)
+		return nil, nil, err
 	}
 	key := reportKey{p.Head, content.Hash(tip)}
 	e, err := s.examine(ctx, key)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if err := s.mayMerge(ctx, p, e); err != nil {
-		return nil, err
+		return nil, e, err
+	}
+	if seen != nil && len(resolutions) > 0 && !slices.EqualFunc(seen.merged.conflicts, e.merged.conflicts, sameConflict) {
+		return nil, e, conflict(e.merged.conflicts, "the branch moved meanwhile, so that both sides changed %s now; look again at what you decided on")
 	}
 	tree, joined, err := s.decided(ctx, key, e, resolutions)
 	if err != nil {
-		return nil, err
+		return nil, e, err
 	}
-	return s.bring(ctx, by, p, key, tree, joined)
+	p, err = s.bring(ctx, by, p, key, tree, joined)
+	return p, e, err
+}
+
+// sameConflict reports whether two conflicts are about the same values.
+func sameConflict(a, b content.MergeConflict) bool {
+	return a.Path == b.Path && a.Field == b.Field && sameValue(a.Base, b.Base) && sameValue(a.Ours, b.Ours) && sameValue(a.Theirs, b.Theirs)
+}
+
+func sameValue(a, b *content.Value) bool {
+	return a == b || a != nil && b != nil && a.Equal(b)
+}
+
+// conflict is the refusal of conflicts; format says how many places there are.
+func conflict(conflicts []content.MergeConflict, format string) *content.Refusal {
+	return &content.Refusal{Reason: content.RefusedConflict, Message: fmt.Sprintf(format, count(len(conflicts), "place")), Conflicts: conflicts}
 }
 
 // mayMerge refuses what somebody has to approve first, or asked to change.
@@ -125,6 +154,8 @@ func (s *Service) decided(ctx context.Context, key reportKey, e *examined, resol
 	return tree, m.both, nil
 }
 
+// resolved joins both sides with the resolutions given. The problems are all that the
+// target has not: nothing that it has mended comes back.
 func (s *Service) resolved(ctx context.Context, key reportKey, list []content.Resolution) (gitrepo.Hash, *joined, []content.Problem, error) {
 	resolutions, err := resolve(list)
 	if err != nil {
@@ -138,8 +169,8 @@ func (s *Service) resolved(ctx context.Context, key reportKey, list []content.Re
 	if err != nil {
 		return "", nil, nil, err
 	}
-	if n := len(m.conflicts); n > 0 {
-		return "", nil, nil, &content.Refusal{Reason: content.RefusedConflict, Message: fmt.Sprintf("both sides changed %s; choose a side or write the value of each", count(n, "place")), Conflicts: m.conflicts}
+	if len(m.conflicts) > 0 {
+		return "", nil, nil, conflict(m.conflicts, "both sides changed %s; choose a side or write the value of each")
 	}
 	tree, err := s.mergedTree(ctx, key.target, m)
 	if err != nil {
@@ -211,9 +242,9 @@ func (s *Service) Rebase(ctx context.Context, by content.Actor, number int, head
 	if err := upToDate(p, head); err != nil {
 		return nil, err
 	}
-	tip, err := s.repo.Ref(ctx, p.Target)
+	tip, err := s.tip(ctx, p)
 	if err != nil {
-		return nil, fmt.Errorf("find the target: %w", err)
+		return nil, err
 	}
 	if has, err := s.repo.IsAncestor(ctx, tip, gitrepo.Hash(p.Head)); err != nil || has {
 		if has {

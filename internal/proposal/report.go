@@ -17,7 +17,7 @@ type reportKey struct{ head, target content.Hash }
 
 // examined is what was found out about one head against one target. It is immutable.
 type examined struct {
-	base content.Hash
+	base, target content.Hash
 	// own are the problems that the proposal brings, known those that its base has too.
 	own, known []content.Problem
 	api        []content.APIChange
@@ -204,9 +204,9 @@ func (s *Service) trees(ctx context.Context, commits ...content.Hash) ([]gitrepo
 // Report returns what is to be said of a proposal against its target as it is now. It is
 // remembered by what it depends on, and may take as long as reading and checking a commit.
 func (s *Service) Report(ctx context.Context, p *content.Proposal) (*content.ProposalReport, error) {
-	tip, err := s.repo.Ref(ctx, p.Target)
+	tip, err := s.tip(ctx, p)
 	if err != nil {
-		return nil, fmt.Errorf("find the target: %w", err)
+		return nil, err
 	}
 	key := reportKey{p.Head, content.Hash(tip)}
 	e, err := s.examine(ctx, key)
@@ -248,7 +248,7 @@ func (s *Service) look(ctx context.Context, key reportKey) (*examined, error) {
 	if len(bases) == 0 {
 		return nil, &content.Refusal{Reason: content.RefusedState, Message: "the proposal and the branch have no commit in common; propose on a branch of this repository"}
 	}
-	e := &examined{base: content.Hash(bases[0])}
+	e := &examined{base: content.Hash(bases[0]), target: key.target}
 	base, err := s.cfg.Content.Own(ctx, e.base)
 	if err != nil {
 		return nil, err

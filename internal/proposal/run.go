@@ -2,6 +2,7 @@ package proposal
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/koonti/koonti/internal/content"
@@ -58,16 +59,18 @@ func (s *Service) tellAll(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	var failed error
 	for _, p := range page.Proposals {
-		tip, err := s.repo.Ref(ctx, p.Target)
-		if err != nil {
-			return err
+		tip, err := s.tip(ctx, p)
+		if err == nil {
+			err = s.tell(ctx, p, tip)
 		}
-		if err := s.tell(ctx, p, tip); err != nil {
-			return err
+		var refusal *content.Refusal
+		if !errors.As(err, &refusal) { // of that one there is nothing to be told
+			failed = errors.Join(failed, err)
 		}
 	}
-	return nil
+	return failed
 }
 
 func (s *Service) tell(ctx context.Context, p *content.Proposal, tip gitrepo.Hash) error {

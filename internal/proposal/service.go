@@ -140,6 +140,18 @@ func (s *Service) target(ctx context.Context) (string, content.Hash, error) {
 	return name, content.Hash(tip), nil
 }
 
+// tip is the newest commit of the branch that a proposal is to be merged into.
+func (s *Service) tip(ctx context.Context, p *content.Proposal) (gitrepo.Hash, error) {
+	tip, err := s.repo.Ref(ctx, p.Target)
+	if errors.Is(err, gitrepo.ErrNotFound) {
+		return "", &content.Refusal{Reason: content.RefusedState, Message: fmt.Sprintf("the branch %s, into which proposal %d was to be merged, is gone; make it again, or propose anew for the one that is served", strings.TrimPrefix(p.Target, "refs/heads/"), p.Number)}
+	}
+	if err != nil {
+		return "", fmt.Errorf("find the target: %w", err)
+	}
+	return tip, nil
+}
+
 // Propose makes a proposal of a draft.
 func (s *Service) Propose(ctx context.Context, by content.Actor, d content.Draft) (*content.Proposal, error) {
 	if err := may(by, content.RoleEditor, "propose"); err != nil {
@@ -461,9 +473,9 @@ func (s *Service) isOwn(ctx context.Context, by content.Actor, p *content.Propos
 // authors are those who opened a proposal or wrote a commit of it.
 func (s *Service) authors(ctx context.Context, p *content.Proposal) ([]content.Person, error) {
 	out := []content.Person{p.Author}
-	tip, err := s.repo.Ref(ctx, p.Target)
+	tip, err := s.tip(ctx, p)
 	if err != nil {
-		return nil, fmt.Errorf("find the target: %w", err)
+		return nil, err
 	}
 	var failed error
 	known := func(h gitrepo.Hash) bool {

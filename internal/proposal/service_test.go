@@ -170,6 +170,18 @@ func TestWhatIsRefused(t *testing.T) {
 			_, err := o.Reopen(ctx, aino, p.Number)
 			return err
 		}},
+		{"its target is gone", content.RefusedState, "the branch main, into which proposal 1 was to be merged, is gone", func(o *office, ctx context.Context, p *content.Proposal) error {
+			_, err := o.gitIn(o.served, "update-ref", "-d", "refs/heads/main")
+			if err != nil {
+				o.Fatal(err)
+			}
+			_, merged := o.Merge(ctx, maija, p.Number, p.Head, nil)
+			_, rebased := o.Rebase(ctx, aino, p.Number, p.Head, nil)
+			o.refused(rebased, content.RefusedState, "is gone")
+			_, looked := o.Report(ctx, p)
+			o.refused(looked, content.RefusedState, "is gone")
+			return merged
+		}},
 		{"nobody approved", content.RefusedApproval, "somebody else than its authors has to approve it", func(o *office, ctx context.Context, p *content.Proposal) error {
 			o.open(fourEyes)
 			_, err := o.Merge(ctx, maija, p.Number, p.Head, nil)
@@ -728,6 +740,11 @@ func TestABranchPushedIsAProposal(t *testing.T) {
 	q = o.ok(o.Proposal(ctx, 3))
 	_, err = o.Merge(ctx, maija, q.Number, was.Head, nil)
 	o.refused(err, content.RefusedOutdated, "no longer")
+	o.write("notes.txt", "more")
+	o.commit("More")
+	o.git("push", "-q", "origin", "HEAD:refs/heads/proposals/wrong")
+	_, err = o.Merge(ctx, maija, q.Number, q.Head, nil) // the push was not seen yet
+	o.refused(err, content.RefusedOutdated, "has moved")
 	o.sync()
 	o.merge(o.ok(o.Proposal(ctx, 3)))
 	o.git("fetch", "-q", "origin", "refs/koonti/*:refs/koonti/*")
@@ -772,6 +789,50 @@ func TestFilesOfATargetThatIsCheckedOut(t *testing.T) {
 		o.same("status", o.git("status", "--short"), "")
 		o.same("main", o.show("main", "things/one.json"), strings.TrimSpace(changed))
 	})
+}
+
+// meddling is a forge whose target is moved by somebody else just before the next merge.
+type meddling struct {
+	proposal.Forge
+	before func()
+}
+
+func (f *meddling) Merge(ctx context.Context, by content.Actor, number int, m proposal.Merging) (*content.Proposal, error) {
+	if before := f.before; before != nil {
+		f.before = nil
+		before()
+	}
+	return f.Forge.Merge(ctx, by, number, m)
+}
+
+// A target that moves while a merge is made loses nothing: the merge is made again. What
+// was decided on about values that are others by then is asked again.
+func TestATargetThatMovesMeanwhile(t *testing.T) {
+	forge := &meddling{}
+	o, ctx := hall(t, nil, func(c *proposal.Config) { forge.Forge = c.Forge; c.Forge = forge }), t.Context()
+	p := o.propose(aino, "Set a", set(one, "a", "2"))
+	other := o.propose(eero, "Set b", set(one, "b", "2"))
+	forge.before = func() {
+		o.push("main", "By hand", map[string]string{"notes.txt": "by hand"})
+	}
+	o.merge(p)
+	o.same("after the push", []any{o.show("main", "notes.txt"), strings.Contains(o.show("main", "things/one.json"), `"a": 2`)}, []any{"by hand", true})
+	o.sync()
+
+	q := o.propose(aino, "Set a", set(one, "a", "3"), set(one, "list", "[1]"))
+	o.push("main", "a is 4", map[string]string{"things/one.json": strings.Replace(files["things/one.json"], `"a": 1`, `"a": 4`, 1)})
+	theirs := content.Resolution{Path: "things/one.json", Field: "/a", Take: content.SideTheirs}
+	forge.before = func() {
+		o.push("main", "a is 5", map[string]string{"things/one.json": strings.Replace(files["things/one.json"], `"a": 1`, `"a": 5`, 1)})
+	}
+	_, err := o.Merge(ctx, maija, q.Number, q.Head, []content.Resolution{theirs})
+	r := o.refused(err, content.RefusedConflict, "the branch moved meanwhile")
+	o.same("what it is now", string(r.Conflicts[0].Ours.AppendJSON(nil)), "5")
+	forge.before = func() { o.push("main", "Notes", map[string]string{"notes.txt": "others"}) }
+	o.merge(q, theirs) // what was decided on is as it was
+	o.merge(other)
+	o.same("in the end", []any{o.show("main", "notes.txt"), o.show("main", "things/one.json")},
+		[]any{"others", "{\n  \"name\": \"One\",\n  \"theme\": \"blue\",\n  \"a\": 3,\n  \"b\": 2,\n  \"list\": [\n    1\n  ]\n}"})
 }
 
 // The trailers of a merge are ours alone: no words of a description become an approval, or
