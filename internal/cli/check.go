@@ -275,15 +275,19 @@ type problemLine struct {
 	Messages      map[content.Language]string `json:"messages"`
 }
 
+func newProblemLine(p content.Problem, lang content.Language) problemLine {
+	line := problemLine{p.Path, p.Line, p.Column, nil, p.Collection, p.ID, p.Rule, p.SchemaPointer, p.Message(lang), p.Messages}
+	if p.Line > 0 {
+		line.Pointer = &p.Pointer
+	}
+	return line
+}
+
 func (a *app) showJSON(_ context.Context, _ *catalog.Report, problems []content.Problem, lang content.Language) error {
 	encoder := json.NewEncoder(a.Out)
 	encoder.SetEscapeHTML(false)
 	for _, p := range problems {
-		line := problemLine{p.Path, p.Line, p.Column, nil, p.Collection, p.ID, p.Rule, p.SchemaPointer, p.Message(lang), p.Messages}
-		if p.Line > 0 {
-			line.Pointer = &p.Pointer
-		}
-		if err := encoder.Encode(line); err != nil {
+		if err := encoder.Encode(newProblemLine(p, lang)); err != nil {
 			return err
 		}
 	}

@@ -276,15 +276,7 @@ func (t *conflictTeller) tell(c content.Conflict) {
 		field = "/"
 	}
 	fmt.Fprintf(t.out, "%s: "+t.words.conflict+"\n", plain(place), plain(field))
-	names := []string{t.words.base, t.words.ours, t.words.theirs}
-	width := max(displayWidth(names[0]), displayWidth(names[1]), displayWidth(names[2]))
-	for i, v := range []*content.Value{c.Base, c.Ours, c.Theirs} {
-		shown := t.words.absent
-		if v != nil {
-			shown = shorten(plain(string(v.AppendJSON(nil))), shownWidth)
-		}
-		fmt.Fprintf(t.out, "    %s %s\n", pad(names[i]+":", width+1), shown)
-	}
+	writeSides(t.out, t.words, c.Base, c.Ours, c.Theirs)
 }
 
 // shownWidth is how much of a value is shown, in columns.

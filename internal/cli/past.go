@@ -220,15 +220,7 @@ func (o *remembered) dated(ctx context.Context, arg string) (then *remembered, f
 }
 
 func (o *remembered) look(ctx context.Context, arg string) (content.Ref, bool, error) {
-	var refs []content.Ref
-	if collection, id, ok := strings.Cut(arg, "/"); ok {
-		refs = append(refs, content.Ref{Collection: content.CollectionName(collection), ID: content.ID(id)})
-	}
-	for _, path := range o.paths(arg) {
-		if c, id := o.view.Model.Match(path); c != nil {
-			refs = append(refs, content.Ref{Collection: c.Name, ID: id})
-		}
-	}
+	refs := refsOf(o.repo, o.view.Model, arg)
 	for _, ref := range refs {
 		if o.view.Snapshot.Record(ref) != nil {
 			return ref, true, nil
@@ -241,20 +233,6 @@ func (o *remembered) look(ctx context.Context, arg string) (content.Ref, bool, e
 		}
 	}
 	return content.Ref{}, false, nil
-}
-
-// paths are the paths in the repository that arg may mean: from the current folder, else
-// from the root.
-func (o *remembered) paths(arg string) []string {
-	var paths []string
-	if full, err := filepath.Abs(arg); err == nil && o.repo.WorkTree() != "" {
-		for _, root := range []string{o.repo.WorkTree(), resolved(o.repo.WorkTree())} {
-			if name, err := filepath.Rel(root, full); err == nil && filepath.IsLocal(name) {
-				paths = append(paths, filepath.ToSlash(name))
-			}
-		}
-	}
-	return append(paths, filepath.ToSlash(filepath.Clean(arg)))
 }
 
 // resolved is a folder without symbolic links on the way.

@@ -4,27 +4,48 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"os"
-	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
-	"github.com/koonti/koonti/internal/catalog"
 	"github.com/koonti/koonti/internal/content"
-	"github.com/koonti/koonti/internal/gitrepo"
 )
+
+// draftFlags are those of all that makes a proposal.
+type draftFlags struct {
+	where                   deskFlags
+	title, description, key string
+	reviewers               []string
+	dryRun                  bool
+}
+
+func (f *draftFlags) add(a *app, c *cobra.Command) {
+	f.where.add(a, c)
+	c.Flags().StringVarP(&f.title, "title", "t", "", "what the proposal does, in a line")
+	c.Flags().StringVarP(&f.description, "description", "d", "", "more about it: why, and where the facts are from")
+	c.Flags().StringSliceVar(&f.reviewers, "reviewer", nil, "who is asked for a review: a name or an address")
+	c.Flags().StringVar(&f.key, "key", "", "proposing again with the same key gives the same proposal")
+	c.Flags().BoolVar(&f.dryRun, "dry-run", false, "only say which problems it would bring")
+}
+
+func (f *draftFlags) draft() content.Draft {
+	return content.Draft{Title: f.title, Description: f.description, Key: f.key, Reviewers: f.reviewers}
+}
+
+// titled refuses to begin what could not be proposed in the end.
+func (f *draftFlags) titled() error {
+	if strings.TrimSpace(f.title) == "" && !f.dryRun {
+		return &hintError{errors.New("a proposal needs a title"), `Say in a line what it does: --title "Yhteenveto korjattu"`}
+	}
+	return nil
+}
 
 // proposeFlags say what is proposed.
 type proposeFlags struct {
-	where                                        deskFlags
-	title, description, key, lang                string
+	draftFlags
 	record, patch, rename, remove, restore, undo string
 	to, field                                    string
-	reviewers                                    []string
-	carry, dryRun                                bool
+	carry                                        bool
 	amend                                        int
 }
 
@@ -33,9 +54,9 @@ func (a *app) propose() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "propose [FILE...]",
 		Short: "Propose changes of records: for review, on a branch of their own",
-		Long: `Makes a proposal of what the files named have in the work tree, records and
-attachments; without files, of all that is not committed. Or of one edit of a record
-as it is on the branch:
+		Long: `Makes a proposal of what the files and folders named have in the work tree and the commit
+checked out has not, records and attachments; without any, of all that is not committed.
+Or of one edit of a record as it is on the branch, also in a bare repository:
 
   --patch FILE --record RECORD    a JSON Patch (RFC 6902); - is standard input
   --rename RECORD --to ID         another id; --carry takes what refers to it along
@@ -43,18 +64,31 @@ as it is on the branch:
   --restore RECORD@REVISION       as it was then; --field for one place alone
   --undo COMMIT --record RECORD   what one commit did to it, and nothing else
 
+RECORD is collection/id, or the path of its file. --amend NUMBER adds to a proposal: of a
+file what you changed, field by field, beside what the proposal has; without files and
+with --title, --description or --reviewer these alone.
+
 The branch checked out and your files stay as they are. What would bring new problems is
-refused, and they are told (exit code 1). Prints the number.`,
+refused, and they are told. Prints the number, the state and the title.
+
+Exit code: 0 it is proposed (--dry-run: it could be), 1 it was refused, 2 it could not be
+tried.`,
 		Example: `  koonti propose records/projects/digicult.json --title "Yhteenveto korjattu"
+  koonti propose --dry-run                      # what would be wrong with all I changed?
   koonti propose --title "Luku korjattu" --record projects/digicult --patch korjaus.json
+  koonti propose --title "Uusi tunnus" --rename projects/digicult --to digi-cult --carry
   koonti propose --title "Palautus" --restore projects/digicult@2026-01-31 --field /summary
   koonti propose --amend 12 records/projects/digicult.json`,
-		RunE: func(c *cobra.Command, args []string) error { return a.runPropose(c.Context(), args, &flags) },
+		RunE: func(c *cobra.Command, args []string) error {
+			if err := flags.check(c, args); err != nil {
+				return err
+			}
+			return a.runPropose(c.Context(), args, &flags)
+		},
 	}
-	flags.where.add(a, c)
-	flags.addDraft(c)
+	flags.add(a, c)
 	f := c.Flags()
-	f.StringVar(&flags.record, "record", "", "the record of --patch and --undo, as collection/id")
+	f.StringVar(&flags.record, "record", "", "the record of --patch and --undo")
 	f.StringVar(&flags.patch, "patch", "", "file with a JSON Patch")
 	f.StringVar(&flags.rename, "rename", "", "record to rename")
 	f.StringVar(&flags.remove, "delete", "", "record to delete")
@@ -62,29 +96,45 @@ refused, and they are told (exit code 1). Prints the number.`,
 	f.StringVar(&flags.undo, "undo", "", "commit of which to take back what it did to --record")
 	f.StringVar(&flags.to, "to", "", "id: the new one of --rename, or the record that --delete hands over to")
 	f.StringVar(&flags.field, "field", "", "place (JSON Pointer) that --restore is for")
-	f.BoolVar(&flags.carry, "carry", false, "carry the new id through to what refers to the record")
+	f.BoolVar(&flags.carry, "carry", false, "take what refers to the record along")
 	f.IntVar(&flags.amend, "amend", 0, "add to the proposal with this number")
 	c.MarkFlagsMutuallyExclusive("patch", "rename", "delete", "restore", "undo")
 	c.MarkFlagsMutuallyExclusive("amend", "key")
+	c.MarkFlagsMutuallyExclusive("amend", "dry-run")
+	for _, name := range []string{"record", "rename", "delete", "restore"} {
+		a.completeFlag(c, name, a.completeRecord)
+	}
+	a.completeFlag(c, "amend", a.completeNumber)
 	return c
 }
 
-// addDraft adds the flags of all that makes a proposal.
-func (f *proposeFlags) addDraft(c *cobra.Command) {
-	c.Flags().StringVarP(&f.title, "title", "t", "", "what the proposal does, in a line")
-	c.Flags().StringVarP(&f.description, "description", "d", "", "more about it: why, and where the facts are from")
-	c.Flags().StringSliceVar(&f.reviewers, "reviewer", nil, "who is asked for a review: a name or an address")
-	c.Flags().StringVar(&f.key, "key", "", "proposing again with the same key gives the same proposal")
-	c.Flags().StringVar(&f.lang, "lang", "", "language of the messages: fi, sv or en (default: that of the environment)")
-	c.Flags().BoolVar(&f.dryRun, "dry-run", false, "only say which problems it would bring")
-}
-
-func (f *proposeFlags) draft(edits []content.Edit) content.Draft {
-	return content.Draft{Title: f.title, Description: f.description, Edits: edits, Key: f.key, Reviewers: f.reviewers}
+// check refuses flags that do not go together.
+func (f *proposeFlags) check(c *cobra.Command, files []string) error {
+	set := c.Flags().Changed
+	edits := set("patch") || set("rename") || set("delete") || set("restore") || set("undo")
+	switch {
+	case edits && len(files) > 0:
+		return &hintError{errors.New("files and an edit of one record are two proposals"), "Make one, and add the other to it with --amend."}
+	case set("record") != (set("patch") || set("undo")):
+		return &hintError{errors.New("--record goes with --patch or --undo, and they with it"), "For example: koonti propose --title \"Luku korjattu\" --record projects/digicult --patch korjaus.json"}
+	case set("to") && !set("rename") && !set("delete"), set("rename") && f.to == "":
+		return &hintError{errors.New("--to goes with --rename, which needs it, or --delete"), "For example: koonti propose --title \"Uusi tunnus\" --rename projects/digicult --to digi-cult --carry"}
+	case set("carry") && !set("rename") && !set("delete"):
+		return errors.New("--carry goes with --rename or --delete")
+	case set("delete") && f.carry != (f.to != ""):
+		return &hintError{errors.New("what refers to a record that is deleted is handed over with both --carry and --to"), "For example: koonti propose --title \"Yhdistetty\" --delete themes/vanha --carry --to uusi"}
+	case set("field") && !set("restore"):
+		return errors.New("--field goes with --restore")
+	case set("amend") && f.amend < 1:
+		return &hintError{errors.New("--amend names a proposal by its number"), "'koonti proposals' lists them."}
+	case !set("amend"):
+		return f.titled()
+	}
+	return nil
 }
 
 func (a *app) runPropose(ctx context.Context, files []string, flags *proposeFlags) error {
-	lang, err := language(flags.lang)
+	lang, err := language(flags.where.lang)
 	if err != nil {
 		return err
 	}
@@ -93,64 +143,67 @@ func (a *app) runPropose(ctx context.Context, files []string, flags *proposeFlag
 		return err
 	}
 	defer d.Close()
-	edit, err := flags.edit()
+	g := &ground{desk: d, app: a}
+	if g.by, err = d.user(); err != nil {
+		return err
+	}
+	if err = g.lay(ctx, flags.amend); err != nil {
+		return err
+	}
+	draft, err := g.draft(ctx, files, flags)
 	if err != nil {
 		return err
 	}
-	draft := flags.draft(nil)
+	return g.finish(ctx, draft, flags.dryRun, lang)
+}
+
+// ground is what edits are made on.
+type ground struct {
+	*desk
+	app *app
+	by  content.Actor
+	// amends is the proposal that is added to; nil for a new one.
+	amends *content.Proposal
+	// view is the head of that, or the newest of the branch.
+	view *content.View
+}
+
+func (g *ground) lay(ctx context.Context, amend int) (err error) {
+	if amend == 0 {
+		g.view, err = g.tip(ctx)
+		return err
+	}
+	if g.amends, err = g.find(ctx, amend); err == nil {
+		g.view, err = g.cat.Own(ctx, g.amends.Head)
+	}
+	return err
+}
+
+// draft is what the flags and files ask for.
+func (g *ground) draft(ctx context.Context, files []string, flags *proposeFlags) (content.Draft, error) {
+	draft := flags.draftFlags.draft()
+	edit, err := g.edit(flags)
 	switch {
-	case edit != nil && len(files) > 0:
-		return errors.New("files and an edit of one record are two proposals; make them one after the other")
+	case err != nil:
+		return draft, err
 	case edit != nil:
 		draft.Edits = []content.Edit{*edit}
+	case g.amends != nil && len(files) == 0 && (draft.Title != "" || draft.Description != "" || len(draft.Reviewers) > 0):
 	default:
-		if draft.Edits, draft.Base, err = a.uncommitted(ctx, d, files); err != nil {
-			return err
+		if draft.Edits, draft.Base, err = g.uncommitted(ctx, files); err != nil {
+			return draft, err
 		}
 	}
-	return a.finishDraft(ctx, d, draft, flags, lang)
-}
-
-// finishDraft proposes or amends, or only checks.
-func (a *app) finishDraft(ctx context.Context, d *desk, draft content.Draft, flags *proposeFlags, lang content.Language) error {
-	if flags.dryRun {
-		return a.dryRun(ctx, d, draft, lang)
+	if g.amends != nil {
+		draft.Base = g.amends.Head
 	}
-	var p *content.Proposal
-	var err error
-	if flags.amend > 0 {
-		if p, err = d.Proposal(ctx, flags.amend); err == nil {
-			draft.Base = p.Head
-			p, err = d.Amend(ctx, d.me, flags.amend, draft)
-		}
-	} else {
-		p, err = d.Propose(ctx, d.me, draft)
-	}
-	if err != nil {
-		return a.tellRefusal(err, lang)
-	}
-	return a.tellProposal(p)
-}
-
-func (a *app) dryRun(ctx context.Context, d *desk, draft content.Draft, lang content.Language) error {
-	problems, err := d.Validate(ctx, d.me, draft)
-	if err != nil {
-		return a.tellRefusal(err, lang)
-	}
-	for _, p := range problems {
-		fmt.Fprintln(a.Out, oneLine(p, lang))
-	}
-	if len(problems) > 0 {
-		return errProblems
-	}
-	fmt.Fprintf(a.Out, "%s, no new problems.\n", counted(len(draft.Edits), "edit"))
-	return nil
+	return draft, nil
 }
 
 // edit is the one that the flags say; nil where they say none.
-func (f *proposeFlags) edit() (*content.Edit, error) {
+func (g *ground) edit(f *proposeFlags) (*content.Edit, error) {
 	e := &content.Edit{To: content.ID(f.to), Carry: f.carry, Field: content.Pointer(f.field)}
-	name := ""
+	name, gone := "", false
 	switch {
 	case f.patch != "":
 		data, err := readFile(f.patch, content.MaxBytes)
@@ -165,148 +218,63 @@ func (f *proposeFlags) edit() (*content.Edit, error) {
 	case f.restore != "":
 		at := strings.LastIndexByte(f.restore, '@')
 		if at < 0 {
-			return nil, fmt.Errorf("--restore %s says no revision: write RECORD@REVISION", f.restore)
+			return nil, &hintError{fmt.Errorf("--restore %s says no revision", plain(f.restore)), "Write RECORD@REVISION, such as projects/digicult@2026-01-31."}
 		}
-		e.Kind, name, e.Revision = content.EditRestore, f.restore[:at], f.restore[at+1:]
+		e.Kind, name, e.Revision, gone = content.EditRestore, f.restore[:at], f.restore[at+1:], true
 	case f.undo != "":
-		e.Kind, name, e.Revision = content.EditUndo, f.record, f.undo
+		e.Kind, name, e.Revision, gone = content.EditUndo, f.record, f.undo, true
 	default:
 		return nil, nil
 	}
 	var err error
-	e.Ref, err = recordRef(name)
+	e.Ref, err = g.record(g.view, name, gone)
 	return e, err
 }
 
-// uncommitted makes edits of what files have in the work tree and the commit checked out
-// has not; of all files without names.
-func (a *app) uncommitted(ctx context.Context, d *desk, names []string) ([]content.Edit, content.Hash, error) {
-	if d.repo.WorkTree() == "" {
-		return nil, "", &hintError{errors.New("a bare repository has no files to propose"), "Give a --patch, or work in a clone."}
+// finish proposes or amends, or only checks.
+func (g *ground) finish(ctx context.Context, draft content.Draft, dryRun bool, lang content.Language) error {
+	if dryRun {
+		return g.dryRun(ctx, draft, lang)
 	}
-	outside, err := a.outside()
-	if err != nil {
-		return nil, "", err
-	}
-	here, err := catalog.Open(ctx, catalog.Config{Repo: d.repo, Model: outside})
-	if err != nil {
-		return nil, "", explain(err)
-	}
-	now := here.Current()
-	base, err := d.cat.Own(ctx, now.Commit)
-	if err != nil {
-		return nil, "", err
-	}
-	wanted, err := a.below(d.repo, names, "")
-	if err != nil && len(names) > 0 {
-		wanted, err = deleted(d.repo.WorkTree(), names)
+	var p *content.Proposal
+	var err error
+	if g.amends != nil {
+		p, err = g.Amend(ctx, g.by, g.amends.Number, draft)
+	} else {
+		p, err = g.Propose(ctx, g.by, draft)
 	}
 	if err != nil {
-		return nil, "", err
+		return g.refused(err, draft, lang)
 	}
-	edits, err := differing(d.repo.WorkTree(), base, wanted)
-	if err == nil && len(edits) == 0 {
-		err = &hintError{errors.New("no record and no attachment there differs from the commit checked out"), "What is no record, such as a schema, is proposed by pushing a branch proposals/NAME."}
-	}
-	return edits, now.Commit, err
+	return g.app.tellProposal(p, deskWords[lang].states[p.State])
 }
 
-// deleted is below for files of which some are gone.
-func deleted(root string, names []string) (func(string) bool, error) {
-	var paths []string
-	for _, name := range names {
-		full, err := filepath.Abs(name)
-		if err != nil {
-			return nil, err
-		}
-		path, err := filepath.Rel(resolved(root), filepath.Join(resolved(filepath.Dir(full)), filepath.Base(full)))
-		if err != nil || !filepath.IsLocal(path) {
-			return nil, fmt.Errorf("%s is outside the repository %s", name, root)
-		}
-		paths = append(paths, filepath.ToSlash(path))
-	}
-	return func(path string) bool {
-		return slices.ContainsFunc(paths, func(p string) bool { return p == path || strings.HasPrefix(path, p+"/") })
-	}, nil
-}
-
-// differing makes edits of the files that are records or attachments by the model of base
-// and are not as base has them.
-func differing(root string, base *content.View, wanted func(string) bool) ([]content.Edit, error) {
-	paths := map[string]bool{}
-	for _, c := range base.Model.Collections {
-		for r := range base.Snapshot.Set(c.Name).All() {
-			paths[r.Path] = true
-		}
-	}
-	for f := range base.Snapshot.Files() {
-		paths[f.Path] = true
-	}
-	err := filepath.WalkDir(root, func(full string, entry os.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
-			if entry != nil && entry.Name() == ".git" {
-				return filepath.SkipDir
-			}
-			return err
-		}
-		path, err := filepath.Rel(root, full)
-		if path = filepath.ToSlash(path); entry.Type().IsRegular() {
-			if c, _ := base.Model.Match(path); c != nil || base.Model.Attached(path) {
-				paths[path] = true
-			}
-		}
+// refused is tellRefusal for a draft: problems are told where its files have them.
+func (g *ground) refused(err error, draft content.Draft, lang content.Language) error {
+	var refusal *content.Refusal
+	if !errors.As(err, &refusal) {
 		return err
-	})
+	}
+	told := *refusal
+	told.Problems = located(refusal.Problems, draft.Edits)
+	err = g.app.tellRefusal(&told, lang, false)
+	if refusal.Reason == content.RefusedOutdated && g.amends == nil {
+		fmt.Fprintln(g.app.Err, deskWords[lang].pushBranch)
+	}
+	return err
+}
+
+func (g *ground) dryRun(ctx context.Context, draft content.Draft, lang content.Language) error {
+	problems, err := g.Validate(ctx, g.by, draft)
 	if err != nil {
-		return nil, fmt.Errorf("look at the work tree: %w", err)
+		return g.refused(err, draft, lang)
 	}
-	var edits []content.Edit
-	for _, path := range slices.Sorted(maps.Keys(paths)) {
-		if !wanted(path) {
-			continue
-		}
-		edit, err := fileEdit(root, base, path)
-		if err != nil {
-			return nil, err
-		}
-		if edit != nil {
-			edits = append(edits, *edit)
-		}
+	for _, p := range located(problems, draft.Edits) {
+		fmt.Fprintln(g.app.Out, oneLine(p, lang))
 	}
-	return edits, nil
-}
-
-// fileEdit is what brings one file to what the work tree has; nil where it is that.
-func fileEdit(root string, base *content.View, path string) (*content.Edit, error) {
-	data, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(path)))
-	gone := errors.Is(err, os.ErrNotExist)
-	if err != nil && !gone {
-		return nil, fmt.Errorf("read %s: %w", path, err)
+	if len(problems) > 0 {
+		return errProblems
 	}
-	collection, id := base.Model.Match(path)
-	if collection == nil {
-		return attachmentEdit(base, path, data, gone), nil
-	}
-	ref := content.Ref{Collection: collection.Name, ID: id}
-	r := base.Snapshot.Record(ref)
-	switch {
-	case gone && r == nil:
-		return nil, nil
-	case gone:
-		return &content.Edit{Kind: content.EditDelete, Ref: ref}, nil
-	case r != nil && r.Source == lineFeeds(string(data)):
-		return nil, nil
-	}
-	return &content.Edit{Kind: content.EditPut, Ref: ref, Document: lineFeeds(string(data))}, nil
-}
-
-func attachmentEdit(base *content.View, path string, data []byte, gone bool) *content.Edit {
-	was, had := base.Snapshot.File(path)
-	switch {
-	case gone && !had, !gone && had && was.Blob == content.Hash(gitrepo.HashBlob(data)):
-		return nil
-	case gone:
-		return &content.Edit{Kind: content.EditDeleteFile, Path: path}
-	}
-	return &content.Edit{Kind: content.EditPutFile, Path: path, Bytes: data}
+	_, err = fmt.Fprintln(g.app.Out, several(len(draft.Edits), deskWords[lang].clean1, deskWords[lang].clean))
+	return err
 }
