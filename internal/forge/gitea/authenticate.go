@@ -2,16 +2,11 @@ package gitea
 
 import (
 	"context"
-	"crypto/sha256"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/koonti/koonti/internal/content"
 )
-
-// actorTime is how long an answer about a token is believed.
-const actorTime = time.Minute
 
 // Authenticate says whom a token belongs to, and what Gitea lets them do in the
 // repository: who may merge into the target is a maintainer (its branch protection counts);
@@ -20,23 +15,16 @@ const actorTime = time.Minute
 // on Gitea. Who does not even see the repository has no role.
 //
 // Name and address are those that Gitea shows to the service, so that an address that
-// somebody keeps to themselves is not published. The answer is believed for a minute. ErrForbidden for a token that Gitea does
-// not know; ErrUnavailable.
+// somebody keeps to themselves is not published. Gitea is asked each time.
+// ErrUnauthenticated for a token that it does not know, ErrForbidden for one that lacks
+// a scope; ErrUnavailable.
 func (f *Forge) Authenticate(ctx context.Context, token string) (content.Actor, error) {
 	const doing = "look up whom a token belongs to"
 	if token == "" || len(token) > 1000 || strings.ContainsFunc(token, func(c rune) bool { return c <= ' ' || c > '~' }) {
-		return content.Actor{}, fmt.Errorf("%s: %w: that is no token", doing, content.ErrForbidden)
-	}
-	key := sha256.Sum256([]byte(token))
-	if actor, ok := f.actors.Get(key); ok {
-		return actor, nil
+		return content.Actor{}, fmt.Errorf("%s: %w: that is no token", doing, content.ErrUnauthenticated)
 	}
 	actor, err := f.authenticate(ctx, token)
-	if err != nil {
-		return content.Actor{}, f.explain(ctx, doing, err)
-	}
-	f.actors.Add(key, actor)
-	return actor, nil
+	return actor, f.explain(ctx, doing, err)
 }
 
 func (f *Forge) authenticate(ctx context.Context, token string) (content.Actor, error) {

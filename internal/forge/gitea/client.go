@@ -34,6 +34,8 @@ const (
 type refused struct {
 	status int
 	words  string
+	// service: it was the service account that asked.
+	service bool
 }
 
 func (r *refused) Error() string { return fmt.Sprintf("status %d: %s", r.status, r.words) }
@@ -41,10 +43,13 @@ func (r *refused) Error() string { return fmt.Sprintf("status %d: %s", r.status,
 // transport bounds answers, asks again where that does no harm, and makes an error
 // of every answer that is no success. The last is against the letter of
 // http.RoundTripper, but the library (merging) throws away what the server says.
-type transport struct{ once, patient http.RoundTripper }
+type transport struct {
+	once, patient http.RoundTripper
+	service       string // the token of the service account
+}
 
-func newTransport(base http.RoundTripper) transport {
-	return transport{base, &retryablehttp.RoundTripper{Client: &retryablehttp.Client{
+func newTransport(base http.RoundTripper, service string) transport {
+	return transport{service: service, once: base, patient: &retryablehttp.RoundTripper{Client: &retryablehttp.Client{
 		HTTPClient:   &http.Client{Transport: base, CheckRedirect: noRedirect},
 		RetryWaitMin: 200 * time.Millisecond,
 		RetryWaitMax: longestWait,
@@ -79,7 +84,7 @@ func (t transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		return resp, nil
 	}
 	defer resp.Body.Close()
-	return nil, &refused{resp.StatusCode, wordsOf(resp)}
+	return nil, &refused{resp.StatusCode, wordsOf(resp), req.Header.Get("Authorization") == "token "+t.service}
 }
 
 type bounded struct {
@@ -123,7 +128,10 @@ func (f *Forge) explain(ctx context.Context, doing string, err error) error {
 	}
 	switch no.status {
 	case http.StatusUnauthorized:
-		return fmt.Errorf("%s: %w: Gitea does not know the token, or not any more: make a new one in its settings", doing, content.ErrForbidden)
+		if no.service {
+			return fmt.Errorf("%s: %w: Gitea does not know the token of this service, or not any more: whoever runs it has to set another", doing, content.ErrUnavailable)
+		}
+		return fmt.Errorf("%s: %w: Gitea does not know the token, or not any more: make a new one in its settings", doing, content.ErrUnauthenticated)
 	case http.StatusForbidden:
 		return fmt.Errorf("%s: %w: Gitea says: %s", doing, content.ErrForbidden, no.words)
 	case http.StatusNotFound:
@@ -138,7 +146,7 @@ func (f *Forge) explain(ctx context.Context, doing string, err error) error {
 }
 
 func isSentinel(err error) bool {
-	for _, s := range []error{content.ErrNotFound, content.ErrForbidden, content.ErrInvalid, content.ErrTooLarge, content.ErrUnavailable} {
+	for _, s := range []error{content.ErrNotFound, content.ErrForbidden, content.ErrUnauthenticated, content.ErrInvalid, content.ErrTooLarge, content.ErrUnavailable} {
 		if errors.Is(err, s) {
 			return true
 		}

@@ -60,8 +60,7 @@ type Forge struct {
 
 	// account is whom Config.Token belongs to, once the server said so.
 	account atomic.Pointer[sdk.User]
-	actors  *expirable.LRU[[32]byte, content.Actor] // by the hash of their token
-	people  *expirable.LRU[string, content.Person]  // by login
+	people  *expirable.LRU[string, content.Person] // by login
 	tickets atomic.Uint64
 
 	syncing, keeping, telling sync.Mutex
@@ -103,8 +102,7 @@ func New(ctx context.Context, cfg Config) (*Forge, error) {
 	}
 	f := &Forge{
 		cfg: cfg, url: server, owner: owner, name: name, log: cfg.Logger,
-		http:    &http.Client{Transport: newTransport(cfg.Transport), Timeout: requestTime, CheckRedirect: noRedirect},
-		actors:  expirable.NewLRU[[32]byte, content.Actor](1000, nil, actorTime),
+		http:    &http.Client{Transport: newTransport(cfg.Transport, cfg.Token), Timeout: requestTime, CheckRedirect: noRedirect},
 		people:  expirable.NewLRU[string, content.Person](10_000, nil, personTime),
 		entries: map[int]*entry{}, complained: map[int64]string{},
 	}

@@ -110,7 +110,7 @@ func (w *world) restarted(what string) {
 func roles(w *world) {
 	private := true
 	must[any](w)(first(w.client(w.server.Admin).EditRepo("root", w.name, sdk.EditRepoOption{Private: &private})))
-	role := func(token string) content.Role { w.forge.actors.Purge(); return w.actor(token).Role }
+	role := func(token string) content.Role { return w.actor(token).Role }
 	w.expect("a writer", content.RoleMaintainer, role(w.people.anna))
 	w.expect("one who does not see it", content.RoleNone, role(w.people.carl))
 	read := sdk.AccessModeRead
@@ -128,7 +128,7 @@ func roles(w *world) {
 	}, w.actor(w.people.bert))
 	for _, bad := range []string{"", "0123456789012345678901234567890123456789", "a b", "x\ny"} {
 		_, err := w.forge.Authenticate(ctx, bad)
-		w.fails(err, content.ErrForbidden)
+		w.fails(err, content.ErrUnauthenticated)
 	}
 }
 

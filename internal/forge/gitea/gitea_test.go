@@ -177,7 +177,7 @@ func TestQuestionsAreAskedAgain(t *testing.T) {
 		{"patience asked for", []func(http.ResponseWriter){says(429, "", "Retry-After", "1"), user}, 2, nil, ""},
 		{"more patience than there is", []func(http.ResponseWriter){says(429, "", "Retry-After", "600"), user}, 1, content.ErrUnavailable, "asked too much"},
 		{"a fault that stays", []func(http.ResponseWriter){says(500, `{"message":"<b>boom"}`), says(500, ""), says(500, `{"message":"boom\nboom"}`), user}, 3, content.ErrUnavailable, "boom boom"},
-		{"a token that is none", []func(http.ResponseWriter){says(401, `{"message":"no"}`)}, 1, content.ErrForbidden, "make a new one"},
+		{"a token that is none", []func(http.ResponseWriter){says(401, `{"message":"no"}`)}, 1, content.ErrUnavailable, "token of this service"},
 		{"a right that is lacking", []func(http.ResponseWriter){says(403, `{"message":"scope read:user"}`)}, 1, content.ErrForbidden, "scope read:user"},
 		{"another place", []func(http.ResponseWriter){says(301, "", "Location", "https://elsewhere.example.org/")}, 1, nil, "moved to https://elsewhere.example.org/"},
 		{"an answer without end", []func(http.ResponseWriter){func(w http.ResponseWriter) {
