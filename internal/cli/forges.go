@@ -59,11 +59,14 @@ func (s *serving) openForge(ctx context.Context) (proposal.Forge, func(context.C
 	case address == "":
 		return local.New(local.Config{Repo: s.repo, Logger: s.log, Target: func(context.Context) (string, error) { return s.office.target(), nil }}), nil, nil
 	}
-	target := "refs/heads/" + s.flags.ref
-	if s.flags.ref == "" {
+	target := s.flags.ref
+	switch {
+	case target == "":
 		if target, _, err = s.repo.Head(ctx); err != nil {
 			return nil, nil, fmt.Errorf("find the branch of the remote: %w", err)
 		}
+	case !strings.HasPrefix(target, "refs/"):
+		target = "refs/heads/" + target
 	}
 	public := ""
 	if s.flags.office.publicURL != "" {

@@ -3,10 +3,10 @@ package proposal
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/koonti/koonti/internal/content"
-	"github.com/koonti/koonti/internal/gitrepo"
 )
 
 // Wake has Run look at once for what happened. It never blocks.
@@ -53,7 +53,7 @@ func (s *Service) follow(ctx context.Context) {
 }
 
 // tellAll shows on the forge what was found out about the open proposals, each once for
-// each head and target.
+// each head and target. One of which that cannot be shown keeps none of the others back.
 func (s *Service) tellAll(ctx context.Context) error {
 	page, err := s.Proposals(ctx, content.ProposalQuery{State: content.ProposalOpen})
 	if err != nil {
@@ -61,19 +61,18 @@ func (s *Service) tellAll(ctx context.Context) error {
 	}
 	var failed error
 	for _, p := range page.Proposals {
-		tip, err := s.tip(ctx, p)
-		if err == nil {
-			err = s.tell(ctx, p, tip)
-		}
-		var refusal *content.Refusal
-		if !errors.As(err, &refusal) { // of that one there is nothing to be told
-			failed = errors.Join(failed, err)
+		if err := s.tell(ctx, p); err != nil {
+			failed = errors.Join(failed, fmt.Errorf("tell of proposal %d: %w", p.Number, err))
 		}
 	}
 	return failed
 }
 
-func (s *Service) tell(ctx context.Context, p *content.Proposal, tip gitrepo.Hash) error {
+func (s *Service) tell(ctx context.Context, p *content.Proposal) error {
+	tip, err := s.repo.Ref(ctx, p.Target)
+	if err != nil {
+		return err
+	}
 	key := reportKey{p.Head, content.Hash(tip)}
 	if s.told[p.Number] == key {
 		return nil
