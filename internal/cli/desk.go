@@ -1,9 +1,11 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -103,9 +105,11 @@ func defaultTarget(ctx context.Context, repo *gitrepo.Repo) (string, error) {
 // Close lets go of the repository.
 func (d *desk) Close() { d.repo.Close() }
 
-// user is Git's user. Whoever may write to the repository may do everything with it.
+// user is whom Git would call the author of a commit. Whoever may write to the repository
+// may do everything with it.
 func (d *desk) user() (content.Actor, error) {
 	name, email := d.repo.UserIdentity()
+	name, email = cmp.Or(os.Getenv("GIT_AUTHOR_NAME"), name), cmp.Or(os.Getenv("GIT_AUTHOR_EMAIL"), email)
 	if name == "" || email == "" {
 		return content.Actor{}, &hintError{errors.New("nobody knows who you are: Git has no name and no address"), "Say so: git config --global user.name \"Your Name\"; git config --global user.email you@example.org"}
 	}
@@ -258,9 +262,24 @@ func located(problems []content.Problem, edits []content.Edit) []content.Problem
 		if err != nil {
 			continue
 		}
-		if v := root.At(p.Pointer); v != nil {
-			p.Line, p.Column = content.Position(edits[at].Document, int(v.Start))
+		v := root.At(p.Pointer)
+		if v == nil {
+			continue
 		}
+		offset := v.Start
+		if namesMember(p.Rule) {
+			offset = v.NameAt
+		}
+		p.Line, p.Column = content.Position(edits[at].Document, int(offset))
 	}
 	return out
+}
+
+// namesMember reports whether a rule is about the name of a member, and not its value.
+func namesMember(rule string) bool {
+	switch rule {
+	case "schema/additionalProperties", "schema/unevaluatedProperties", "schema/propertyNames", "schema/false":
+		return true
+	}
+	return false
 }
