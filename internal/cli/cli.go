@@ -96,7 +96,6 @@ says what they may be; Git says who changed what and when.`,
 	root.Args = func(c *cobra.Command, args []string) error {
 		return unknownCommand(c, args)
 	}
-	root.SuggestionsMinimumDistance = 2
 	root.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
 	return root
 }
@@ -105,9 +104,9 @@ func unknownCommand(c *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
-	hint := "Run 'koonti --help' for the commands."
-	if near := c.SuggestionsFor(args[0]); len(near) > 0 {
-		hint = fmt.Sprintf("Did you mean 'koonti %s'? %s", near[0], hint)
+	hint := fmt.Sprintf("Run '%s --help' for the commands.", c.CommandPath())
+	if c.SuggestionsMinimumDistance = 2; len(c.SuggestionsFor(args[0])) > 0 {
+		hint = fmt.Sprintf("Did you mean '%s %s'? %s", c.CommandPath(), c.SuggestionsFor(args[0])[0], hint)
 	}
 	return &hintError{fmt.Errorf("there is no command %q", args[0]), hint}
 }
