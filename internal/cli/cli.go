@@ -91,7 +91,7 @@ says what they may be; Git says who changed what and when.`,
 	})
 	root.AddCommand(a.serve(), a.check(), a.sdl(), a.query(), a.modelSchema(), a.init(), a.newRecord(), a.format(),
 		a.log(), a.blame(), a.diff(), a.show(), a.audit())
-	root.AddCommand(a.propose(), a.proposals(), a.proposal(), a.token())
+	root.AddCommand(a.propose(), a.importRows(), a.proposals(), a.proposal(), a.token())
 	root.AddCommand(a.gitSetup(), a.mergeDriver(), a.hook())
 	root.Args = func(c *cobra.Command, args []string) error {
 		return unknownCommand(c, args)

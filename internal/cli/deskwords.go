@@ -28,6 +28,9 @@ type deskText struct {
 	clean1, clean                                            string    // edits without problems: one, several
 	refers                                                   string    // path, place, target
 	takeSide, putAside, carry, pushBranch                    string    // what to do about a refusal
+	row, cell                                                string    // row, message; row, column, message
+	nothing, skipRows                                        string    // nothing was proposed; what to do about rows
+	left                                                     [2]string // rows that were left out: one, several
 }
 
 var deskWords = map[content.Language]*deskText{
@@ -51,6 +54,9 @@ var deskWords = map[content.Language]*deskText{
 		putAside:   "Tämä panee ne talteen: git stash -u -- %s\nJos niissä on se, mitä ehdotit, muuta ei tarvita.",
 		carry:      "--carry vie uuden tunnuksen viittauksiin; poistossa --carry --to TUNNUS siirtää viittaukset toiseen tietueeseen.",
 		pushBranch: "Oman haarasi commitit ehdotetaan lähettämällä haara: git push origin HEAD:proposals/NIMI",
+		row:        "rivi %d: %s", cell: "rivi %d, sarake %s: %s",
+		nothing: "Mitään ei ehdotettu.", skipRows: "Korjaa rivit, tai jätä ne pois: --skip-bad-rows.",
+		left: [2]string{"1 rivi jätettiin pois.", "%d riviä jätettiin pois."},
 	},
 	"sv": {
 		states:   map[content.ProposalState]string{content.ProposalOpen: "öppet", content.ProposalMerged: "publicerat", content.ProposalClosed: "stängt"},
@@ -72,6 +78,9 @@ var deskWords = map[content.Language]*deskText{
 		putAside:   "Detta lägger undan dem: git stash -u -- %s\nHar de det som du föreslog behövs inget annat.",
 		carry:      "--carry för den nya beteckningen till hänvisningarna; vid borttagning flyttar --carry --to BETECKNING dem till en annan post.",
 		pushBranch: "Commits på en egen gren föreslås genom att grenen skickas: git push origin HEAD:proposals/NAMN",
+		row:        "rad %d: %s", cell: "rad %d, kolumn %s: %s",
+		nothing: "Inget föreslogs.", skipRows: "Rätta raderna, eller lämna bort dem: --skip-bad-rows.",
+		left: [2]string{"1 rad lämnades bort.", "%d rader lämnades bort."},
 	},
 	"en": {
 		states:   map[content.ProposalState]string{content.ProposalOpen: "open", content.ProposalMerged: "merged", content.ProposalClosed: "closed"},
@@ -87,6 +96,9 @@ var deskWords = map[content.Language]*deskText{
 		putAside:   "This puts them aside: git stash -u -- %s\nIf they have what you proposed, nothing more is needed.",
 		carry:      "--carry takes the new id along to what refers to it; deleting, --carry --to ID hands the references over to another record.",
 		pushBranch: "Commits on a branch of your own are proposed by pushing it: git push origin HEAD:proposals/NAME",
+		row:        "row %d: %s", cell: "row %d, column %s: %s",
+		nothing: "Nothing was proposed.", skipRows: "Mend the rows, or leave them out with --skip-bad-rows.",
+		left: [2]string{"1 row was left out.", "%d rows were left out."},
 	},
 }
 

@@ -2,12 +2,15 @@ package cli
 
 import (
 	"context"
+	"encoding/csv"
 	"flag"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/xuri/excelize/v2"
 )
 
 func TestMain(m *testing.M) {
@@ -39,8 +42,31 @@ func TestScripts(t *testing.T) {
 			}
 			return nil
 		},
+		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"workbook": workbook},
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		UpdateScripts:       *update,
 	})
+}
+
+// workbook FILE.csv FILE.xlsx SHEET makes a workbook with a first sheet of its own and one
+// with the rows of a table.
+func workbook(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: workbook FILE.csv FILE.xlsx SHEET")
+	}
+	rows, err := csv.NewReader(strings.NewReader(ts.ReadFile(args[0]))).ReadAll()
+	ts.Check(err)
+	book := excelize.NewFile()
+	defer book.Close()
+	_, err = book.NewSheet(args[2])
+	ts.Check(err)
+	for y, row := range rows {
+		for x, cell := range row {
+			name, err := excelize.CoordinatesToCellName(x+1, y+1)
+			ts.Check(err)
+			ts.Check(book.SetCellValue(args[2], name, cell))
+		}
+	}
+	ts.Check(book.SaveAs(ts.MkAbs(args[1])))
 }

@@ -54,6 +54,19 @@ type Rows struct {
 	// Numbers are the rows that the edits come from, so that what is found wrong with a
 	// record can be told at its row.
 	Numbers map[content.Ref]int
+
+	columns []column
+}
+
+// Column is the name of the column that gives a place of a record, or gives what it lies in;
+// "" where none does, as in NDJSON.
+func (r *Rows) Column(at content.Pointer) string {
+	for _, col := range r.columns {
+		if col.name != "" && !col.id && col.at().Covers(at) {
+			return col.name
+		}
+	}
+	return ""
 }
 
 // RowProblem says why a row cannot be read.
@@ -114,6 +127,7 @@ func ReadRows(ctx context.Context, format RowFormat, r io.Reader, collection *co
 	if err != nil {
 		return nil, err
 	}
+	im.out.columns = im.columns
 	slices.SortStableFunc(im.out.Problems, func(a, b RowProblem) int { return cmp.Compare(a.Row, b.Row) })
 	return im.out, nil
 }

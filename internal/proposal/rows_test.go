@@ -129,6 +129,21 @@ func TestRowsOfCSV(t *testing.T) {
 	}
 }
 
+func TestColumnsOfPlaces(t *testing.T) {
+	g := rowsGround(t)
+	rows := g.read(t, "things", RowFormat{Kind: RowsCSV}, "id,name,name.sv,,parts.0.what,/place\na,x,y,,z,{}\n")
+	for at, want := range map[content.Pointer]string{
+		"/name/fi": "name", "/name/sv": "name.sv", "/name": "", "/parts/0/what": "parts.0.what", "/parts/0": "", "/place/x": "/place", "/id": "", "": "",
+	} {
+		if got := rows.Column(at); got != want {
+			t.Errorf("%q is given by %q, want %q", at, got, want)
+		}
+	}
+	if got := g.read(t, "things", RowFormat{Kind: RowsNDJSON}, `{"id": "a"}`).Column("/name"); got != "" {
+		t.Errorf("NDJSON has a column %q", got)
+	}
+}
+
 func TestRowsOfNDJSON(t *testing.T) {
 	g := rowsGround(t)
 	table := "\uFEFF" + `{"id": "a", "name": {"fi": "A"}, "kin": ["old"], "count": null, "odd": 1.50}` + "\r\n\n" + `{"id": "old", "name": {"sv": "Ny"}, "parts": [{"what": "c"}]}` + "\n" +
