@@ -30,7 +30,7 @@ func (a *app) gitSetup() *cobra.Command {
   hooks            what is to be committed is checked first: pre-commit, pre-merge-commit
 
 In a bare repository it sets up pre-receive: what is pushed is checked before it is let
-in. Other lines, settings and hooks are left as they are; a hook that is not Koonti's is
+in, and nobody pushes what only the server writes (refs/koonti/). Other lines, settings and hooks are left as they are; a hook that is not Koonti's is
 named, with the line to add to it.
 
 Exit code: 0 all is set up, 1 something is left to do (with --check: would be changed),

@@ -23,7 +23,8 @@ func (a *app) hook() *cobra.Command {
 		Short: "Check what is committed or pushed, as a hook of Git",
 		Long: `Git's hooks call these, once 'koonti git-setup' has written them. Only problems that
 were not there before count: those of the commit that is built on, or of the branch
-that is pushed to.`,
+that is pushed to. What lies under refs/koonti/ is not taken from a push: who may push there
+could forge approvals. A backup takes it with 'git config koonti.acceptProposalData true'.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
@@ -55,19 +56,22 @@ func (a *app) hookCommand(name, short string, run func(context.Context, content.
 }
 
 // hookWords are what hooks say, by language: which problems are new, that more are not
-// shown, that the model is gone, and what to do in the end.
-var hookWords = map[content.Language]struct{ one, many, more, noModel, mend, refused string }{
+// shown, that the model is gone, what to do in the end, and that a ref is Koonti's own.
+var hookWords = map[content.Language]struct{ one, many, more, noModel, mend, refused, own string }{
 	"fi": {
 		"%s: 1 uusi ongelma\n", "%s: %d uutta ongelmaa\n", "... ja %d muuta\n", "%s: malli (%s) puuttuisi\n",
 		"Mitään ei talletettu. Korjaa, lisää (git add) ja yritä uudelleen.\n", "Mitään ei otettu vastaan. Korjaa, tee uusi commit ja lähetä uudelleen.\n",
+		"%s: ehdotusten tiedot (kuka hyväksyi mitä) kirjoittaa vain palvelin. Lähetä haara proposals/NIMI; varmuuskopio ottaa ne vastaan, kun siellä on: git config koonti.acceptProposalData true\n",
 	},
 	"sv": {
 		"%s: 1 nytt problem\n", "%s: %d nya problem\n", "... och %d till\n", "%s: modellen (%s) skulle saknas\n",
 		"Inget sparades. Rätta, lägg till (git add) och försök igen.\n", "Inget togs emot. Rätta, gör en ny commit och skicka igen.\n",
+		"%s: uppgifterna om förslag (vem som godkände vad) skrivs bara av servern. Skicka en gren proposals/NAMN; en säkerhetskopia tar emot dem med: git config koonti.acceptProposalData true\n",
 	},
 	"en": {
 		"%s: 1 new problem\n", "%s: %d new problems\n", "... and %d more\n", "%s: the model (%s) would be gone\n",
 		"Nothing was committed. Mend it, add it (git add) and try again.\n", "Nothing was received. Mend it, commit and push again.\n",
+		"%s: what happened to proposals (who approved what) is written by the server alone. Push a branch proposals/NAME; a backup takes it with: git config koonti.acceptProposalData true\n",
 	},
 }
 
@@ -124,6 +128,14 @@ func (a *app) preReceive(ctx context.Context, lang content.Language) error {
 			return fmt.Errorf("%q is no line of a pre-receive hook: it has an old commit, a new one and a ref", lines.Text())
 		}
 		was, now, ref := none(words[0]), none(words[1]), words[2]
+		if strings.HasPrefix(ref, ownRefs) {
+			refused, err := a.refuseOwn(repo, ref, lang)
+			if err != nil {
+				return err
+			}
+			allGood = allGood && !refused
+			continue
+		}
 		branch, ok := strings.CutPrefix(ref, "refs/heads/")
 		if !ok || now == "" {
 			continue
@@ -142,6 +154,28 @@ func (a *app) preReceive(ctx context.Context, lang content.Language) error {
 		return errProblems
 	}
 	return nil
+}
+
+// ownRefs is where Koonti keeps what happened to proposals: who approved what, and the
+// heads that a branch had. Whoever may push there could write it anew.
+const ownRefs = "refs/koonti/"
+
+// acceptOwn is the variable of Git's configuration that lets pushes to ownRefs in.
+const acceptOwn = "koonti.acceptproposaldata"
+
+// refuseOwn says why a ref of Koonti's own is not taken from a push, unless this
+// repository is one that takes it, such as a backup.
+func (a *app) refuseOwn(repo *gitrepo.Repo, ref string, lang content.Language) (bool, error) {
+	value, err := repo.Setting(acceptOwn)
+	if err != nil {
+		return false, fmt.Errorf("read the configuration: %w", err)
+	}
+	switch strings.ToLower(value) {
+	case "true", "yes", "on", "1":
+		return false, nil
+	}
+	fmt.Fprintf(a.Err, hookWords[lang].own, plain(ref))
+	return true, nil
 }
 
 // none makes of the hash of zeros that Git writes for no commit none.
