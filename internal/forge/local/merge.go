@@ -13,7 +13,8 @@ import (
 )
 
 // Merge is in the contract of proposal.Forge. A branch that was made here is deleted
-// then: the events keep what was on it. RefusedWorkTree where uncommitted work is in the way.
+// then: the events keep what was on it. A head that the target has already is merged
+// by that, and m.Commit comes to nothing. RefusedWorkTree where uncommitted work is in the way.
 func (f *Forge) Merge(ctx context.Context, by content.Actor, number int, m proposal.Merging) (*content.Proposal, error) {
 	who, err := actor(by)
 	if err != nil {
@@ -21,11 +22,18 @@ func (f *Forge) Merge(ctx context.Context, by content.Actor, number int, m propo
 	}
 	f.acting.Lock()
 	defer f.acting.Unlock()
-	c, err := f.fresh(ctx, number)
-	if err == nil {
-		err = f.mayMerge(ctx, c, m)
-	}
+	was, err := f.fresh(ctx, number)
 	if err != nil {
+		return nil, err
+	}
+	c, err := f.unlessMerged(ctx, was)
+	if err != nil {
+		return nil, err
+	}
+	if was.open() && c.proposal.State == content.ProposalMerged && c.head() == gitrepo.Hash(m.Head) {
+		return c.proposal, nil
+	}
+	if err := f.mayMerge(ctx, c, m); err != nil {
 		return nil, err
 	}
 	e := f.signed(event{document: document{Kind: content.EventMerged}, about: gitrepo.Hash(m.Commit)}, who)
@@ -34,6 +42,22 @@ func (f *Forge) Merge(ctx context.Context, by content.Actor, number int, m propo
 		return nil, err
 	}
 	return next.proposal, nil
+}
+
+// unlessMerged takes in first that the target reaches the head already: merged by a
+// process that was killed before it could tell, or by git. It is not merged twice.
+func (f *Forge) unlessMerged(ctx context.Context, c *chain) (*chain, error) {
+	if !c.open() {
+		return c, nil
+	}
+	target, err := f.reachable(ctx, c.proposal.Target)
+	if err != nil || !target.has(c.head()) {
+		return c, err
+	}
+	if err := f.look(ctx); err != nil {
+		return nil, err
+	}
+	return f.fresh(ctx, c.number)
 }
 
 // mayMerge holds the merge to what it was decided on.

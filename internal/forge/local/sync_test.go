@@ -412,3 +412,27 @@ func (m *meddler) Update(ctx context.Context, u gitrepo.RefUpdate) error {
 	m.before(u)
 	return m.Repo.Update(ctx, u)
 }
+
+// One who was killed when the target had moved, and the event was not written yet, or one
+// who merges with git, has merged: whoever merges next does not do so again.
+func TestWhatTheTargetHasIsNotMergedAgain(t *testing.T) {
+	s := newSite(t)
+	for _, name := range []string{"a", "b"} {
+		p := s.open(name)
+		first := forgetest.Commit(t, s.Repo, name, "new\n", s.Tip(main), gitrepo.Hash(p.Head))
+		git(t, s.bare, "update-ref", main, string(first))
+		if name == "b" { // with another commit above it
+			git(t, s.bare, "update-ref", main, string(forgetest.Commit(t, s.Repo, "c", "more\n", first)))
+		}
+		tip := s.Tip(main)
+		second := forgetest.Commit(t, s.Repo, name, "new\n", tip, gitrepo.Hash(p.Head))
+		m := proposal.Merging{Head: p.Head, Target: content.Hash(tip), Commit: content.Hash(second)}
+		q, err := s.forge.Merge(t.Context(), person("Maija"), p.Number, m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.same("merged once", []any{q.State, q.MergedAs, s.Tip(main)}, []any{content.ProposalMerged, content.Hash(first), tip})
+		_, err = s.forge.Merge(t.Context(), person("Maija"), p.Number, m)
+		forgetest.Refused(t, err, content.RefusedState)
+	}
+}
