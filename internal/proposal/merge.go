@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 
@@ -18,6 +19,10 @@ type joining struct {
 	model       *content.Model
 	resolutions map[place]content.Resolution
 	used        map[place]bool
+	// between yields the commits by which a side came from a base, trees both. With it,
+	// a record was renamed only if one of them did so: one that some commit deleted and
+	// one that another made are two, however alike. nil takes a side for one commit.
+	between func(ctx context.Context, base, side gitrepo.Hash) iter.Seq2[gitrepo.Commit, error]
 }
 
 // place names what a conflict is about.
@@ -100,12 +105,18 @@ type triple struct {
 }
 
 func (j *joining) onto(ctx context.Context, base, ours, theirs gitrepo.Hash) (*joined, error) {
-	mine, err := j.changes(ctx, base, ours)
+	mine, err := j.differences(ctx, base, ours)
 	if err != nil {
 		return nil, err
 	}
-	other, err := j.changes(ctx, base, theirs)
+	other, err := j.differences(ctx, base, theirs)
 	if err != nil {
+		return nil, err
+	}
+	if err := j.renames(ctx, mine, other.files); err != nil {
+		return nil, err
+	}
+	if err := j.renames(ctx, other, mine.files); err != nil {
 		return nil, err
 	}
 	out := &joined{files: map[string]gitrepo.Entry{}}
@@ -122,30 +133,43 @@ func (j *joining) onto(ctx context.Context, base, ours, theirs gitrepo.Hash) (*j
 
 // changed is what one side made of the base.
 type changed struct {
-	files map[string]gitrepo.Difference
+	base, side gitrepo.Hash
+	files      map[string]gitrepo.Difference
 	// to and from are records that were renamed, by their path before and after.
 	to, from map[string]string
+	moves    *moves // nil until it is asked for
 }
 
+// changes is what a side made of a base.
 func (j *joining) changes(ctx context.Context, base, side gitrepo.Hash) (*changed, error) {
+	c, err := j.differences(ctx, base, side)
+	if err != nil {
+		return nil, err
+	}
+	return c, j.renames(ctx, c, nil)
+}
+
+// differences is changes without a look at what was renamed.
+func (j *joining) differences(ctx context.Context, base, side gitrepo.Hash) (*changed, error) {
 	all := func(string) bool { return true }
 	found, err := j.repo.Compare(ctx, side, []gitrepo.Hash{base}, all, all)
 	if err != nil {
 		return nil, err
 	}
-	c := &changed{files: map[string]gitrepo.Difference{}, to: map[string]string{}, from: map[string]string{}}
+	c := &changed{base: base, side: side, files: map[string]gitrepo.Difference{}, to: map[string]string{}, from: map[string]string{}}
 	for _, f := range found {
 		c.files[f.Path] = f
 	}
-	return c, j.renames(ctx, c)
+	return c, nil
 }
 
 // pairsCompared bounds the work of finding renamed records.
 const pairsCompared = 10_000
 
 // renames pairs records that are gone with those that came: the same bytes, or mostly
-// the same values, the most alike first.
-func (j *joining) renames(ctx context.Context, c *changed) error {
+// the same values, the most alike first. What the other side changed is held against the
+// commits; for the rest it makes no difference.
+func (j *joining) renames(ctx context.Context, c *changed, other map[string]gitrepo.Difference) error {
 	gone, fresh := map[content.CollectionName][]string{}, map[content.CollectionName][]string{}
 	for _, path := range slices.Sorted(maps.Keys(c.files)) {
 		collection, _ := j.model.Match(path)
@@ -162,14 +186,14 @@ func (j *joining) renames(ctx context.Context, c *changed) error {
 		if len(old)*len(fresh[name]) > pairsCompared {
 			continue
 		}
-		if err := j.pair(ctx, c, j.model.Collection(name), old, fresh[name]); err != nil {
+		if err := j.pair(ctx, c, j.model.Collection(name), old, fresh[name], other); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (j *joining) pair(ctx context.Context, c *changed, collection *content.Collection, gone, fresh []string) error {
+func (j *joining) pair(ctx context.Context, c *changed, collection *content.Collection, gone, fresh []string, other map[string]gitrepo.Difference) error {
 	type pair struct {
 		from, to string
 		share    float64
@@ -198,9 +222,20 @@ func (j *joining) pair(ctx context.Context, c *changed, collection *content.Coll
 	}
 	slices.SortStableFunc(pairs, func(a, b pair) int { return cmp.Compare(b.share, a.share) })
 	for _, p := range pairs {
-		if c.to[p.from] == "" && c.from[p.to] == "" {
-			c.to[p.from], c.from[p.to] = p.to, p.from
+		if c.to[p.from] != "" || c.from[p.to] != "" {
+			continue
 		}
+		_, one := other[p.from]
+		_, two := other[p.to]
+		if one || two {
+			if moved, err := j.moved(ctx, c, p.from, p.to); err != nil || !moved {
+				if err != nil {
+					return err
+				}
+				continue
+			}
+		}
+		c.to[p.from], c.from[p.to] = p.to, p.from
 	}
 	return nil
 }

@@ -25,7 +25,7 @@ import (
 // office is a service with its real repository and real forge, and somebody's clone, in
 // which the real git program is used.
 type office struct {
-	*testing.T
+	testing.TB
 	*proposal.Service
 	client, served string
 	repo           *gitrepo.Repo
@@ -46,11 +46,14 @@ var files = map[string]string{
 }
 
 // desk makes a repository with main checked out, and an office that serves it.
-func desk(t *testing.T, more map[string]string, set ...func(*proposal.Config)) *office {
+func desk(t testing.TB, more map[string]string, set ...func(*proposal.Config)) *office {
 	t.Helper()
-	t.Parallel()
-	o := &office{T: t, client: t.TempDir(), now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
+	if test, ok := t.(*testing.T); ok {
+		test.Parallel()
+	}
+	o := &office{TB: t, client: t.TempDir(), now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
 	o.git("init", "-q", "-b", "main")
+	o.git("config", "gc.auto", "0")
 	for name, text := range files {
 		o.write(name, text)
 	}
@@ -64,7 +67,7 @@ func desk(t *testing.T, more map[string]string, set ...func(*proposal.Config)) *
 }
 
 // hall makes an office that serves a bare repository, of which there is a clone.
-func hall(t *testing.T, more map[string]string, set ...func(*proposal.Config)) *office {
+func hall(t testing.TB, more map[string]string, set ...func(*proposal.Config)) *office {
 	t.Helper()
 	o := desk(t, more, set...)
 	o.served = filepath.Join(t.TempDir(), "served.git")
@@ -112,8 +115,12 @@ func ownersOf(repo *gitrepo.Repo) proposal.OwnersOf {
 func fourEyes(c *proposal.Config) { c.FourEyes = true }
 
 func (o *office) gitIn(dir string, args ...string) (string, error) {
+	return o.gitWith(dir, "", args...)
+}
+
+func (o *office) gitWith(dir, stdin string, args ...string) (string, error) {
 	c := exec.Command("git", args...)
-	c.Dir = dir
+	c.Dir, c.Stdin = dir, strings.NewReader(stdin)
 	c.Env = append(c.Environ(), "GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_CONFIG_NOSYSTEM=1", "LC_ALL=C", "GIT_TERMINAL_PROMPT=0",
 		"GIT_AUTHOR_NAME=Pekka", "GIT_AUTHOR_EMAIL=pekka@example.org", "GIT_COMMITTER_NAME=Pekka", "GIT_COMMITTER_EMAIL=pekka@example.org")
 	out, err := c.CombinedOutput()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 
@@ -296,9 +297,33 @@ func (s *Service) join(ctx context.Context, key reportKey, bases []gitrepo.Hash,
 	if err != nil {
 		return nil, err
 	}
-	j := &joining{repo: s.repo, model: view.Model, resolutions: resolutions, used: map[place]bool{}}
 	n := len(bases)
+	j := &joining{repo: s.repo, model: view.Model, resolutions: resolutions, used: map[place]bool{}}
+	j.between = func(ctx context.Context, base, side gitrepo.Hash) iter.Seq2[gitrepo.Commit, error] {
+		tip := key.target
+		if side == trees[n+1] {
+			tip = key.head
+		}
+		return s.between(ctx, bases[slices.Index(trees[:n], base)], gitrepo.Hash(tip))
+	}
 	return j.merge(ctx, trees[:n], trees[n], trees[n+1])
+}
+
+// between yields the commits that tip reaches and base does not.
+func (s *Service) between(ctx context.Context, base, tip gitrepo.Hash) iter.Seq2[gitrepo.Commit, error] {
+	return func(yield func(gitrepo.Commit, error) bool) {
+		var failed error
+		known := func(h gitrepo.Hash) bool {
+			has, err := s.repo.IsAncestor(ctx, h, base)
+			failed = errors.Join(failed, err)
+			return has
+		}
+		for c, err := range s.repo.Walk(ctx, []gitrepo.Hash{tip}, known) {
+			if err = errors.Join(err, failed); !yield(c, err) || err != nil {
+				return
+			}
+		}
+	}
 }
 
 // together checks what the merge comes to as a whole: two sides that are each right may

@@ -477,20 +477,14 @@ func (s *Service) authors(ctx context.Context, p *content.Proposal) ([]content.P
 	if err != nil {
 		return nil, err
 	}
-	var failed error
-	known := func(h gitrepo.Hash) bool {
-		has, err := s.repo.IsAncestor(ctx, h, tip)
-		failed = errors.Join(failed, err)
-		return has
-	}
-	for c, err := range s.repo.Walk(ctx, []gitrepo.Hash{gitrepo.Hash(p.Head)}, known) {
-		if err = errors.Join(err, failed); err != nil {
+	for c, err := range s.between(ctx, tip, gitrepo.Hash(p.Head)) {
+		if err != nil {
 			return nil, fmt.Errorf("walk the proposal: %w", err)
 		}
 		out = append(out, content.Person{Name: c.Author.Name, Email: c.Author.Email})
 		out = append(out, coAuthors(c.Message)...)
 	}
-	return out, failed
+	return out, nil
 }
 
 // coAuthors are those whom a message names as such, wherever it does: whether Git would

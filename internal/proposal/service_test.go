@@ -549,6 +549,39 @@ func TestTwoFieldsOfOneRecordBothGoIn(t *testing.T) {
 	}
 }
 
+// A record that one proposal deleted and one that another made are two, however alike:
+// what a third did to the first does not come out in the second. One that was renamed is
+// followed, also through several proposals.
+func TestOnlyWhatACommitRenamedIsFollowed(t *testing.T) {
+	rename := func(from, to content.ID) content.Edit {
+		return content.Edit{Kind: content.EditRename, Ref: content.Ref{Collection: "things", ID: from}, To: to}
+	}
+	t.Run("deleted here, made there", func(t *testing.T) {
+		o, ctx := hall(t, nil), t.Context()
+		p := o.propose(aino, "Set a", set(one, "a", "2"))
+		o.merge(o.propose(eero, "Away", content.Edit{Kind: content.EditDelete, Ref: one}))
+		o.merge(o.propose(eero, "Another", content.Edit{Kind: content.EditPut, Ref: content.Ref{Collection: "things", ID: "other"}, Document: files["things/one.json"]}))
+		_, err := o.Merge(ctx, maija, p.Number, p.Head, nil)
+		o.same("conflict", o.refused(err, content.RefusedConflict, "1 place").Conflicts[0].Path, "things/one.json")
+	})
+	t.Run("renamed twice", func(t *testing.T) {
+		o := hall(t, nil)
+		p := o.propose(aino, "Set a", set(one, "a", "2"))
+		o.merge(o.propose(eero, "Once", rename("one", "uno")))
+		o.merge(o.propose(eero, "Something else", set(content.Ref{Collection: "themes", ID: "red"}, "name", `"Rot"`)))
+		o.merge(o.propose(eero, "Twice", rename("uno", "eins")))
+		o.merge(p)
+		o.same("at its new name", []any{strings.Contains(o.show("main", "things/eins.json"), `"a": 2`), o.show("main", "things/one.json")}, []any{true, ""})
+	})
+	t.Run("renamed by the proposal", func(t *testing.T) {
+		o := hall(t, nil)
+		p := o.propose(aino, "Once", rename("one", "uno"))
+		o.merge(o.propose(eero, "Set a", set(one, "a", "2")))
+		o.merge(p)
+		o.same("at its new name", []any{strings.Contains(o.show("main", "things/uno.json"), `"a": 2`), o.show("main", "things/one.json")}, []any{true, ""})
+	})
+}
+
 func TestAConflictIsSettledByPeople(t *testing.T) {
 	for _, c := range []struct {
 		name       string
