@@ -120,7 +120,7 @@ func (a *app) audited(ctx context.Context, where pastFlags) (_ *remembered, err 
 		same = err == nil && present.Model.Key == o.view.Model.Key
 	}
 	if same {
-		o.index, err = openHistory(repo, where.cache, outside, keyFlags{}, nil)
+		o.index, err = openHistory(repo, where.cache, outside, keyFlags{}, nil, nil)
 	} else {
 		// What is kept is read by the model of the present: another would take its place.
 		o.index = history.Open(history.Config{Repo: repo, Model: modelPath(outside)})

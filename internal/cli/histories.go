@@ -50,8 +50,8 @@ func (k *keyFlags) verifier() (*signature.Verifier, error) {
 
 // openHistory opens the history of a repository in cache, or where the repository keeps
 // its caches; in memory where there is no such place. outside is the model given from
-// outside, if one is.
-func openHistory(repo *gitrepo.Repo, cache string, outside *catalog.OutsideModel, keys keyFlags, log *slog.Logger) (*history.Index, error) {
+// outside, if one is; reviews are the approvals that a forge has, nil for none.
+func openHistory(repo *gitrepo.Repo, cache string, outside *catalog.OutsideModel, keys keyFlags, reviews func(content.Hash) []content.Approval, log *slog.Logger) (*history.Index, error) {
 	verifier, err := keys.verifier()
 	if err != nil {
 		return nil, err
@@ -59,7 +59,7 @@ func openHistory(repo *gitrepo.Repo, cache string, outside *catalog.OutsideModel
 	if cache == "" {
 		cache = repo.CacheDir()
 	}
-	cfg := history.Config{Repo: repo, Dir: cache, Model: catalog.DefaultModel, Verifier: verifier, Logger: log}
+	cfg := history.Config{Repo: repo, Dir: cache, Model: catalog.DefaultModel, Verifier: verifier, Reviews: reviews, Logger: log}
 	if outside != nil {
 		cfg.Model = ""
 	}

@@ -70,7 +70,7 @@ func (a *app) past(ctx context.Context, flags pastFlags) (_ *remembered, err err
 	if o.cat, err = catalog.Open(ctx, catalog.Config{Repo: repo, Model: outside}); err != nil {
 		return nil, explain(err)
 	}
-	if o.index, err = openHistory(repo, flags.cache, outside, flags.keys, nil); err != nil {
+	if o.index, err = openHistory(repo, flags.cache, outside, flags.keys, nil, nil); err != nil {
 		return nil, err
 	}
 	o.view = o.cat.Current()

@@ -121,7 +121,7 @@ func (a *app) withCatalog(ctx context.Context, ref string, use func(*catalog.Cat
 		return err
 	}
 	defer index.Close()
-	past, err := openHistory(repo, "", outside, keyFlags{}, nil)
+	past, err := openHistory(repo, "", outside, keyFlags{}, nil, nil)
 	if err != nil {
 		return err
 	}

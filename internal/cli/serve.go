@@ -97,12 +97,13 @@ func (a *app) runServe(ctx context.Context, flags serveFlags) error {
 		return err
 	}
 	defer index.Close()
-	past, err := openHistory(repo, flags.cache, outside, flags.keys, log)
+	var s *serving
+	past, err := openHistory(repo, flags.cache, outside, flags.keys, func(merge content.Hash) []content.Approval { return s.approvals(merge) }, log)
 	if err != nil {
 		return err
 	}
 	defer past.Close()
-	s := &serving{
+	s = &serving{
 		flags: flags, log: log, repo: repo, heads: heads, outside: outside, indexing: newIndexer(index, log), remembering: newHistorian(past, log),
 		graphql: graphql.Config{Searcher: searcher{index}, Histories: histories{past}},
 	}
@@ -179,6 +180,14 @@ func (s *serving) open(ctx context.Context, listener net.Listener) error {
 	}
 	s.handler, err = s.server.Handler(s.cat)
 	return err
+}
+
+// approvals are those that the forge has of what a commit merged.
+func (s *serving) approvals(merge content.Hash) []content.Approval {
+	if s.office == nil {
+		return nil
+	}
+	return s.office.service.Approvals(merge)
 }
 
 func (s *serving) prepare(view *content.View) {

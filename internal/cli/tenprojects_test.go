@@ -297,17 +297,17 @@ func (r *running) shown(who asker, waiting map[int][]content.ID) {
 					Project struct {
 						LastChange *struct {
 							PullRequest *struct{ Number int }
-							Approvals   []struct{ Person struct{ Name string } }
+							Approvals   []struct{ Person struct{ Name, Identity string } }
 							Commit      struct{ Merger *struct{ Name string } }
 						}
 					}
 				}
-				who.mutate(`query ($id: ID!) { project(id: $id) { lastChange { pullRequest { number } approvals { person { name } } commit { merger { name } } } } }`, map[string]any{"id": id}, &answer)
+				who.mutate(`query ($id: ID!) { project(id: $id) { lastChange { pullRequest { number } approvals { person { name identity } } commit { merger { name } } } } }`, map[string]any{"id": id}, &answer)
 				c := answer.Project.LastChange
 				switch {
 				case c == nil || c.PullRequest == nil || c.PullRequest.Number != number:
 					return fmt.Sprintf("%s came by %+v, want proposal %d", id, c, number)
-				case len(c.Approvals) != 1 || c.Approvals[0].Person.Name != "Bertta":
+				case len(c.Approvals) != 1 || c.Approvals[0].Person.Name != "Bertta" || c.Approvals[0].Person.Identity != "TOKEN":
 					return fmt.Sprintf("%s was approved by %v", id, c.Approvals)
 				case c.Commit.Merger == nil || c.Commit.Merger.Name != "Celia":
 					return fmt.Sprintf("%s was merged by %v", id, c.Commit.Merger)

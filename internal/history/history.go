@@ -39,6 +39,9 @@ type Config struct {
 	Model string
 	// Verifier checks signatures; nil leaves them UNCHECKED.
 	Verifier Verifier
+	// Reviews returns the approvals of what a commit merged, as a forge has them; nil
+	// knows none. It is asked for every change that is told, and must not wait.
+	Reviews func(merge content.Hash) []content.Approval
 	// Logger takes what happens; nil drops it.
 	Logger *slog.Logger
 	// Now is the clock; time.Now.

@@ -140,7 +140,7 @@ func (p *Past) carrier(c int32) int32 {
 }
 
 // approvals are those that the messages of the commit, of the merge that took it in,
-// and of the step tell of.
+// and of the step tell of, and those of the forge.
 func (p *Past) approvals(c, step int32) []content.Approval {
 	var out []content.Approval
 	seen := [3]int32{c, p.carrier(c), step}
@@ -159,8 +159,25 @@ func (p *Past) approvals(c, step int32) []content.Approval {
 			}
 			out = append(out, content.Approval{Person: p.person(cr.person), At: instant(at.committed), Source: kind + string(at.hash.hash())})
 		}
+		if p.x.cfg.Reviews != nil {
+			out = reviewed(out, p.x.cfg.Reviews(at.hash.hash()))
+		}
 	}
 	return out
+}
+
+// reviewed adds the approvals of a forge. Of those whom a message names already the forge
+// knows better when it was, and who.
+func reviewed(told, reviews []content.Approval) []content.Approval {
+	for _, r := range reviews {
+		i := slices.IndexFunc(told, func(a content.Approval) bool { return samePerson(a.Person, r.Person) })
+		if i < 0 {
+			told = append(told, r)
+			continue
+		}
+		told[i].At, told[i].Person.Identity = r.At, r.Person.Identity
+	}
+	return told
 }
 
 // approved reports whether someone other than its authors approved a row.

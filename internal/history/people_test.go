@@ -302,3 +302,40 @@ func TestDeletedAreThoseWhoseIDNobodyHas(t *testing.T) {
 		t.Errorf("%d, %v, %v, %v; want z alone", n, page.Changes, err, countErr)
 	}
 }
+
+// What the forge knows of reviews counts as what messages say does, and tells better who
+// it was.
+func TestReviewsOfTheForgeAreJoined(t *testing.T) {
+	thing := func(name string) map[string]string { return map[string]string{"records/things/x.json": `{"name": "` + name + `"}`} }
+	dir, hash := tell(t, []toldCommit{
+		{mark: "1", message: "Begin", files: thing("a")},
+		{mark: "edit", from: []string{"1"}, author: eino, message: "Edit", files: thing("b")},
+		{mark: "quiet", from: []string{"1", "edit"}, author: virpi, message: "Merge proposal #1: Edit", files: thing("b")},
+		{mark: "more", from: []string{"quiet"}, author: eino, message: "More", files: thing("c")},
+		{mark: "said", from: []string{"quiet", "more"}, author: virpi, message: "Merge proposal #2: More\n\nApproved-by: Virpi <virpi@example.org>", files: thing("c")},
+	})
+	at := time.Date(2026, 2, 3, 4, 5, 6, 0, time.UTC)
+	review := content.Approval{Person: content.Person{Name: "Virpi", Email: "virpi@example.org", Identity: content.IdentityToken}, At: at, Source: "review"}
+	repo := openRepo(t, dir)
+	x := Open(Config{Repo: repo, Model: "schema/model.json", Reviews: func(merge content.Hash) []content.Approval {
+		if merge == hash["quiet"] || merge == hash["said"] {
+			return []content.Approval{review}
+		}
+		return nil
+	}})
+	t.Cleanup(func() { x.Close() })
+	p, yes := past(t, x, viewOf(t, repo, "main")), true
+	page, err := p.Changes(t.Context(), content.ChangeQuery{Approved: &yes})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []content.Approval
+	for _, c := range page.Changes {
+		got = append(got, c.Approvals...)
+	}
+	said := review
+	said.Source = "merge " + string(hash["said"])
+	if d := cmp.Diff([]content.Approval{said, review}, got); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+}

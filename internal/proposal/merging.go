@@ -51,6 +51,9 @@ func (s *Service) lostRace(ctx context.Context, number int, head content.Hash, e
 
 // merged lets what was merged be served before the merge is answered.
 func (s *Service) merged(ctx context.Context, p *content.Proposal, err error) (*content.Proposal, error) {
+	if err == nil {
+		_ = s.learn(ctx) // Run does so again
+	}
 	if err == nil && s.cfg.Moved != nil {
 		s.cfg.Moved(ctx)
 	}

@@ -39,6 +39,9 @@ func (s *Service) follow(ctx context.Context) {
 	if err == nil && len(news) > 0 && s.cfg.News != nil {
 		s.cfg.News(news)
 	}
+	if err == nil {
+		err = s.learn(ctx)
+	}
 	if err == nil && s.cfg.Summary != nil {
 		err = s.tellAll(ctx)
 	}
@@ -50,6 +53,37 @@ func (s *Service) follow(ctx context.Context) {
 		s.failing = err.Error()
 		s.log.Warn("proposals cannot be followed", "err", err)
 	}
+}
+
+// Approvals returns the approvals of the proposal that was merged as a commit, by what was
+// last followed; none for any other commit. It does not wait. The caller must not change
+// the list.
+func (s *Service) Approvals(merge content.Hash) []content.Approval {
+	if known := s.approvals.Load(); known != nil {
+		return (*known)[merge]
+	}
+	return nil
+}
+
+// learn takes note of who approved what was merged.
+func (s *Service) learn(ctx context.Context) error {
+	list, err := s.forge.List(ctx)
+	if err != nil {
+		return err
+	}
+	known := map[content.Hash][]content.Approval{}
+	for _, p := range list {
+		if p.State != content.ProposalMerged || p.MergedAs == "" {
+			continue
+		}
+		for _, r := range p.Reviews {
+			if r.Verdict == content.VerdictApproved && !r.Stale {
+				known[p.MergedAs] = append(known[p.MergedAs], content.Approval{Person: r.Person, At: r.At, Source: "review"})
+			}
+		}
+	}
+	s.approvals.Store(&known)
+	return nil
 }
 
 // tellAll shows on the forge what was found out about the open proposals, each once for

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
@@ -58,6 +59,8 @@ type Service struct {
 	reports *lru.Cache[reportKey, *examined]
 	touched *lru.Cache[[2]content.Hash, []content.Ref]
 	bases   *lru.Cache[[2]content.Hash, content.Hash]
+	// approvals are those of what was merged, by merge; made by follow.
+	approvals atomic.Pointer[map[content.Hash][]content.Approval]
 	// merging is held by the one merge under way: they would only lose to each other.
 	merging sync.Mutex
 	wake    chan struct{}
