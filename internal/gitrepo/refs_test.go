@@ -208,3 +208,35 @@ func TestWithoutRef(t *testing.T) {
 		t.Errorf("%v, got\n%s", found, got)
 	}
 }
+
+// The lock of a ref has the new value from its first moment: nothing slow is done while it
+// is held, and a reader of the lock never meets half of it. Nothing is left behind.
+func TestTheLockOfARefIsWholeAtOnce(t *testing.T) {
+	g := newGit(t)
+	one, two := g.commit("a", "1"), g.commit("a", "2")
+	r := g.open()
+	ref := filepath.Join(g.dir, ".git/refs/heads/new")
+	for _, step := range [][2]Hash{{"", one}, {one, two}} {
+		was, now := oid{}, must(step[1].oid())
+		if step[0] != "" {
+			was = must(step[0].oid())
+		}
+		err := r.setRef(background, "refs/heads/new", was, now, func() error {
+			if text := string(must(os.ReadFile(ref + ".lock"))); text != string(step[1])+"\n" {
+				t.Errorf("the lock holds %q", text)
+			}
+			return nil
+		})
+		if err != nil || g.hash("new") != step[1] {
+			t.Errorf("%v: %s", err, g.hash("new"))
+		}
+	}
+	if err := r.setRef(background, "refs/heads/new", must(one.oid()), must(one.oid()), func() error { return nil }); !errors.Is(err, ErrChanged) {
+		t.Errorf("%v, want changed", err)
+	}
+	for path := range surroundings(t, g.dir) {
+		if strings.HasSuffix(path, ".lock") || strings.HasSuffix(path, ".tmp") {
+			t.Errorf("%s is left behind", path)
+		}
+	}
+}

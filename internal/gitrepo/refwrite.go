@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -17,22 +19,75 @@ const lockPatience = 2 * time.Second
 // setRef makes a ref name an object, if it is still what it was: the zero hash
 // when it must not be there. last is done when nothing is left but to let the new
 // value count, while the lock is held.
+//
+// The new value is on disk before the lock is taken, by giving it the lock's name:
+// a process that is killed leaves the lock behind, which only a person can remove,
+// so it is held for as short as can be.
 func (r *Repo) setRef(ctx context.Context, name string, was, id oid, last func() error) error {
 	path := r.refPath(name)
 	err := r.store.settle()
-	var lock *os.File
 	if err == nil {
-		lock, err = lockRef(ctx, path)
+		err = r.lockWith(ctx, path, id.String()+"\n")
 	}
 	if err == nil {
-		err = fillLock(lock, path, func() (string, error) {
-			return id.String() + "\n", r.still(name, was)
-		}, last)
+		err = swapRef(path, func() error { return r.still(name, was) }, last)
 	}
 	if err != nil {
 		return fmt.Errorf("write ref %s: %w", name, err)
 	}
 	return nil
+}
+
+// swapRef puts the lock in the place of a ref, after each of the steps has let it.
+func swapRef(path string, steps ...func() error) error {
+	for _, step := range steps {
+		if err := step(); err != nil {
+			os.Remove(path + ".lock")
+			return err
+		}
+	}
+	err := os.Rename(path+".lock", path)
+	if err != nil {
+		os.Remove(path + ".lock")
+	}
+	return err
+}
+
+// lockWith takes the lock of a ref, which holds text from the beginning.
+func (r *Repo) lockWith(ctx context.Context, path, text string) error {
+	temp := filepath.Join(r.commonDir, "koonti-ref-"+strconv.FormatUint(rand.Uint64(), 36)+".tmp")
+	err := writeWhole(temp, text)
+	defer os.Remove(temp)
+	if err == nil {
+		err = makeWay(path)
+	}
+	if err != nil {
+		return err
+	}
+	err = inFolder(filepath.Dir(path), func() error {
+		return patiently(ctx, func() error { return os.Link(temp, path+".lock") })
+	})
+	if err == nil || missing(err) || errors.Is(err, fs.ErrExist) || ctx.Err() != nil {
+		return err
+	}
+	lock, err := lockRef(ctx, path) // a file system without hard links
+	if err != nil {
+		return err
+	}
+	_, err = lock.WriteString(text)
+	if err = errors.Join(err, lock.Sync(), lock.Close()); err != nil {
+		os.Remove(lock.Name())
+	}
+	return err
+}
+
+func writeWhole(name, text string) error {
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(text)
+	return errors.Join(err, f.Sync(), f.Close())
 }
 
 // lockRef takes the lock of a ref, whose folder may not be there yet.
@@ -183,18 +238,27 @@ func fillLock(lock *os.File, path string, content func() (string, error), last f
 	return err
 }
 
-func takeLock(ctx context.Context, path string) (*os.File, error) {
+func takeLock(ctx context.Context, path string) (f *os.File, err error) {
+	err = patiently(ctx, func() (err error) {
+		f, err = os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+		return err
+	})
+	return f, err
+}
+
+// patiently takes a lock, waiting a little for another holder.
+func patiently(ctx context.Context, take func() error) error {
 	for deadline := time.Now().Add(lockPatience); ; {
-		f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+		err := take()
 		if !errors.Is(err, fs.ErrExist) {
-			return f, err
+			return err
 		}
 		if time.Now().After(deadline) {
-			return nil, fmt.Errorf("%w: another process holds it; remove it if none is running", err)
+			return fmt.Errorf("%w: another process holds it; remove it if none is running", err)
 		}
 		select {
 		case <-ctx.Done():
-			return nil, ctx.Err()
+			return ctx.Err()
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
