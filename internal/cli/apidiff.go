@@ -34,7 +34,7 @@ func (a *app) runAPIDiff(ctx context.Context, args []string, form formatFlag, no
 
 // apiChanges compares the types of the revisions that the arguments name.
 func (a *app) apiChanges(ctx context.Context, args []string) ([]content.APIChange, error) {
-	repo, err := a.open()
+	repo, err := a.openOwn()
 	if err != nil {
 		return nil, err
 	}

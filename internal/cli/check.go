@@ -97,7 +97,7 @@ func (a *app) runCheck(ctx context.Context, paths []string, flags checkFlags) er
 }
 
 func (a *app) examine(ctx context.Context, revision string) (*gitrepo.Repo, *catalog.Report, error) {
-	repo, err := a.open()
+	repo, err := a.openOwn()
 	if err != nil {
 		return nil, nil, err
 	}

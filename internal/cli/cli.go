@@ -139,7 +139,7 @@ func (a *app) content(c *cobra.Command) {
 func (a *app) open() (*gitrepo.Repo, error) {
 	repo, err := openRepo(a.repo)
 	if errors.Is(err, gitrepo.ErrNotRepository) {
-		return nil, &hintError{err, "Name the repository with --repo, or begin one with 'koonti init DIR'."}
+		return nil, noRepository(err)
 	}
 	return repo, err
 }
@@ -151,11 +151,26 @@ func exposed() []string {
 	return []string{"refs/heads/", "refs/tags/", "refs/koonti/heads/", "refs/koonti/proposals/", "refs/koonti/forge/", "refs/koonti/pulls/"}
 }
 
+// openOwn is open for those who work in the repository: the branches of its remotes are
+// revisions as well.
+func (a *app) openOwn() (*gitrepo.Repo, error) {
+	repo, err := openRepo(a.repo, "refs/remotes/")
+	if errors.Is(err, gitrepo.ErrNotRepository) {
+		return nil, noRepository(err)
+	}
+	return repo, err
+}
+
+// noRepository adds what to do where there is no repository.
+func noRepository(err error) error {
+	return &hintError{err, "Name the repository with --repo, or begin one with 'koonti init DIR'."}
+}
+
 // openRepo opens a repository in which proposal/<n> is a revision: the built-in forge says
-// which.
-func openRepo(dir string) (*gitrepo.Repo, error) {
+// which. also are refs that are revisions beside branches and tags.
+func openRepo(dir string, also ...string) (*gitrepo.Repo, error) {
 	var forge *local.Forge
-	repo, err := gitrepo.Open(dir, gitrepo.Config{Exposed: exposed(), Proposal: func(ctx context.Context, number int) (gitrepo.Hash, error) {
+	repo, err := gitrepo.Open(dir, gitrepo.Config{Exposed: append(exposed(), also...), Proposal: func(ctx context.Context, number int) (gitrepo.Hash, error) {
 		return forge.Head(ctx, number)
 	}})
 	if err != nil {

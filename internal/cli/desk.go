@@ -43,7 +43,7 @@ func (f *deskFlags) add(a *app, c *cobra.Command) {
 
 // desk opens the repository for work on proposals. The caller closes it.
 func (a *app) desk(ctx context.Context, flags deskFlags) (_ *desk, err error) {
-	repo, err := a.open()
+	repo, err := a.openOwn()
 	if err != nil {
 		return nil, err
 	}

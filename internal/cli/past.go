@@ -53,7 +53,7 @@ type remembered struct {
 // work tree, or HEAD of a bare repository. What was not read before is read, and a
 // person is shown how far that is. The caller closes it.
 func (a *app) past(ctx context.Context, flags pastFlags) (_ *remembered, err error) {
-	repo, err := a.open()
+	repo, err := a.openOwn()
 	if err != nil {
 		return nil, err
 	}

@@ -42,7 +42,8 @@ func (e *RevisionError) Error() string {
 func (e *RevisionError) Unwrap() error { return e.Reason }
 
 // Resolve finds the commit that a revision names. In this order: HEAD, which is
-// served; proposal/<n>, which Config.Proposal may know; a full ref; a branch; a tag; a full hash; a hash's
+// served; proposal/<n>, which Config.Proposal may know; a full ref; a branch; a tag; a
+// branch of a remote, as "origin/main", where those are exposed; a full hash; a hash's
 // first digits, seven or more, if only one commit begins with them; each
 // followed by any number of ~n and ^n, which mean what they mean to Git. Then a
 // time, ISO 8601 with dashes: the newest commit on served's line of first
@@ -206,14 +207,14 @@ func (r *Repo) proposal(ctx context.Context, name string) (Hash, error) {
 
 // refNames are the full names that a name may stand for, in order.
 func refNames(name string) []string {
-	names := make([]string, 0, 4)
+	names := make([]string, 0, 5)
 	if n, ok := strings.CutPrefix(name, "proposal/"); ok && isNumber(n) {
 		names = append(names, "refs/heads/proposals/"+n)
 	}
 	if strings.HasPrefix(name, "refs/") {
 		names = append(names, name)
 	}
-	return append(names, "refs/heads/"+name, "refs/tags/"+name)
+	return append(names, "refs/heads/"+name, "refs/tags/"+name, "refs/remotes/"+name)
 }
 
 func isNumber(s string) bool {
@@ -433,7 +434,7 @@ func distance(a, b string) (int, bool) {
 }
 
 func shortName(ref string) string {
-	for _, prefix := range []string{"refs/heads/", "refs/tags/"} {
+	for _, prefix := range []string{"refs/heads/", "refs/tags/", "refs/remotes/"} {
 		if name, ok := strings.CutPrefix(ref, prefix); ok {
 			return name
 		}

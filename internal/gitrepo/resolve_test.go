@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -193,6 +194,23 @@ func TestResolveOnlyWhatIsExposed(t *testing.T) {
 	}
 	if h, err := r.Resolve(background, string(hidden), kept); !errors.Is(err, ErrNotFound) {
 		t.Errorf("no longer served: %s, %v", h, err)
+	}
+	// Branches of remotes have short names where they are exposed, after those of our own.
+	g.run("update-ref", "refs/remotes/origin/side", string(hidden))
+	g.run("update-ref", "refs/remotes/origin/both", string(hidden))
+	g.run("branch", "origin/both", string(kept))
+	if h, err := r.Resolve(background, "origin/side", kept); !errors.Is(err, ErrNotFound) {
+		t.Errorf("a branch of a remote that is not exposed: %s, %v", h, err)
+	}
+	remotes := g.open(Config{Exposed: []string{"refs/heads/", "refs/remotes/"}})
+	for rev, want := range map[string]Hash{"origin/side": hidden, "refs/remotes/origin/side": hidden, "origin/side~1": kept, "origin/both": kept} {
+		if h, err := remotes.Resolve(background, rev, kept); h != want || err != nil {
+			t.Errorf("%s: %s, %v", rev, h, err)
+		}
+	}
+	var unknown *RevisionError
+	if _, err := remotes.Resolve(background, "origin/sied", kept); !errors.As(err, &unknown) || !slices.Contains(unknown.Candidates, "origin/side") {
+		t.Errorf("a slip of the fingers: %v", err)
 	}
 	wide := g.open(Config{Exposed: []string{"refs/koonti/heads"}})
 	if h, err := wide.Resolve(background, "refs/koonti/heads/1", ""); h != hidden || err != nil {
