@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -89,7 +90,13 @@ func (o *office) open(set ...func(*proposal.Config)) {
 	if o.cat, err = catalog.Open(o.Context(), catalog.Config{Repo: o.repo, Ref: "main"}); err != nil {
 		o.Fatal(err)
 	}
-	clock := func() time.Time { o.now = o.now.Add(time.Second); return o.now }
+	var ticking sync.Mutex
+	clock := func() time.Time {
+		ticking.Lock()
+		defer ticking.Unlock()
+		o.now = o.now.Add(time.Second)
+		return o.now
+	}
 	target := func() string { return o.cat.Current().Ref }
 	o.forge = local.New(local.Config{Repo: o.repo, Now: clock, Target: func(context.Context) (string, error) { return target(), nil }})
 	cfg := proposal.Config{
