@@ -297,8 +297,10 @@ func (r *running) shown(who asker, waiting map[int][]content.ID) {
 					Project struct {
 						LastChange *struct {
 							PullRequest *struct{ Number int }
-							Approvals   []struct{ Person struct{ Name, Identity string } }
-							Commit      struct{ Merger *struct{ Name string } }
+							Approvals   []struct {
+								Person struct{ Name, Identity string }
+							}
+							Commit struct{ Merger *struct{ Name string } }
 						}
 					}
 				}

@@ -306,7 +306,9 @@ func TestDeletedAreThoseWhoseIDNobodyHas(t *testing.T) {
 // What the forge knows of reviews counts as what messages say does, and tells better who
 // it was.
 func TestReviewsOfTheForgeAreJoined(t *testing.T) {
-	thing := func(name string) map[string]string { return map[string]string{"records/things/x.json": `{"name": "` + name + `"}`} }
+	thing := func(name string) map[string]string {
+		return map[string]string{"records/things/x.json": `{"name": "` + name + `"}`}
+	}
 	dir, hash := tell(t, []toldCommit{
 		{mark: "1", message: "Begin", files: thing("a")},
 		{mark: "edit", from: []string{"1"}, author: eino, message: "Edit", files: thing("b")},
