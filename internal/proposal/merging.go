@@ -243,7 +243,7 @@ func (s *Service) Rebase(ctx context.Context, by content.Actor, number int, head
 		return nil, err
 	}
 	if err := upToDate(p, head); err != nil {
-		return nil, err
+		return s.done(nil, err)
 	}
 	tip, err := s.tip(ctx, p)
 	if err != nil {

@@ -87,7 +87,8 @@ func (s *Service) learn(ctx context.Context) error {
 }
 
 // tellAll shows on the forge what was found out about the open proposals, each once for
-// each head and target. One of which that cannot be shown keeps none of the others back.
+// each head, target and approval. One of which that cannot be shown keeps none of the
+// others back.
 func (s *Service) tellAll(ctx context.Context) error {
 	page, err := s.Proposals(ctx, content.ProposalQuery{State: content.ProposalOpen})
 	if err != nil {
@@ -102,13 +103,20 @@ func (s *Service) tellAll(ctx context.Context) error {
 	return failed
 }
 
+// telling is all that what is told of a proposal depends on.
+type telling struct {
+	reportKey
+	// verdicts are those that count, which others may have waited for.
+	verdicts string
+}
+
 func (s *Service) tell(ctx context.Context, p *content.Proposal) error {
 	tip, err := s.repo.Ref(ctx, p.Target)
 	if err != nil {
 		return err
 	}
-	key := reportKey{p.Head, content.Hash(tip)}
-	if s.told[p.Number] == key {
+	now := telling{reportKey{p.Head, content.Hash(tip)}, verdicts(p)}
+	if s.told[p.Number] == now {
 		return nil
 	}
 	report, err := s.Report(ctx, p)
@@ -122,6 +130,17 @@ func (s *Service) tell(ctx context.Context, p *content.Proposal) error {
 	if err := s.forge.Told(ctx, p, report, summary); err != nil {
 		return err
 	}
-	s.told[p.Number] = key
+	s.told[p.Number] = now
 	return nil
+}
+
+// verdicts are the reviews that count, as a text to compare.
+func verdicts(p *content.Proposal) string {
+	var out string
+	for _, r := range p.Reviews {
+		if !r.Stale {
+			out += fmt.Sprintln(r.Person.Name, r.Person.Email, r.Verdict)
+		}
+	}
+	return out
 }

@@ -64,8 +64,8 @@ type Service struct {
 	// merging is held by the one merge under way: they would only lose to each other.
 	merging sync.Mutex
 	wake    chan struct{}
-	told    map[int]reportKey // by Run alone
-	failing string            // what Run logged last
+	told    map[int]telling // by Run alone
+	failing string          // what Run logged last
 }
 
 // Reports, lists of records and merge bases that are remembered.
@@ -85,7 +85,7 @@ func New(cfg Config) *Service {
 	if cfg.Poll == 0 {
 		cfg.Poll = 2 * time.Second
 	}
-	s := &Service{cfg: cfg, repo: cfg.Repo, forge: cfg.Forge, log: cfg.Logger, wake: make(chan struct{}, 1), told: map[int]reportKey{}}
+	s := &Service{cfg: cfg, repo: cfg.Repo, forge: cfg.Forge, log: cfg.Logger, wake: make(chan struct{}, 1), told: map[int]telling{}}
 	s.reports, _ = lru.New[reportKey, *examined](keptReports)
 	s.touched, _ = lru.New[[2]content.Hash, []content.Ref](keptTouched)
 	s.bases, _ = lru.New[[2]content.Hash, content.Hash](keptTouched)
@@ -201,9 +201,11 @@ func (s *Service) keyed(ctx context.Context, by content.Actor, key string) (*con
 	return nil, nil
 }
 
-// done lets Run look at what was done, for those who follow.
+// done lets Run look at what was done, for those who follow; and at what was refused,
+// since what is known here of a server may be old.
 func (s *Service) done(p *content.Proposal, err error) (*content.Proposal, error) {
-	if err == nil {
+	var refusal *content.Refusal
+	if err == nil || errors.As(err, &refusal) {
 		s.Wake()
 	}
 	return p, err
@@ -379,7 +381,7 @@ func (s *Service) Amend(ctx context.Context, by content.Actor, number int, d con
 		return nil, err
 	}
 	if err := upToDate(p, d.Base); err != nil {
-		return nil, err
+		return s.done(nil, err)
 	}
 	e := Edition{Was: p.Head, Head: p.Head, Base: p.Base, Reviewers: d.Reviewers}
 	if d.Title != "" {
@@ -450,7 +452,7 @@ func (s *Service) Review(ctx context.Context, by content.Actor, number int, verd
 		return nil, err
 	}
 	if err := upToDate(p, head); err != nil {
-		return nil, err
+		return s.done(nil, err)
 	}
 	if verdict == content.VerdictApproved && s.cfg.FourEyes {
 		own, err := s.isOwn(ctx, by, p)
