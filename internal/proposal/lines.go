@@ -3,16 +3,33 @@ package proposal
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/sergi/go-diff/diffmatchpatch"
 )
 
+// Bounds of merging texts line by line; what is over them is left to a person.
+const (
+	// maxLines is how many lines a text may have: the library numbers the lines of two
+	// texts by the characters there are, and panics where those do not suffice.
+	maxLines = 500_000
+	// lineTime is how long one merge of two commits may look for lines, in all its texts.
+	lineTime = 5 * time.Second
+)
+
 // mergeLines joins what two sides made of a text, line by line, as Git does (git-merge-file(1)):
 // what only one side changed is taken, what both changed alike too; false where they
-// changed the same lines, or lines beside each other, in different ways.
-func mergeLines(base, ours, theirs string) (string, bool) {
+// changed the same lines, or lines beside each other, in different ways, and where that
+// cannot be told within the bounds. What could not be told apart in time counts as
+// changed, so that nothing is merged that should not be.
+func mergeLines(base, ours, theirs string, within time.Duration) (string, bool) {
+	for _, text := range []string{base, ours, theirs} {
+		if strings.Count(text, "\n") >= maxLines || within <= 0 {
+			return "", false
+		}
+	}
 	lines := splitLines(base)
-	a, b := hunksOf(base, ours), hunksOf(base, theirs)
+	a, b := hunksOf(base, ours, within/2), hunksOf(base, theirs, within/2)
 	var out strings.Builder
 	at := 0 // of base: what lies before is written
 	for len(a) > 0 || len(b) > 0 {
@@ -77,8 +94,9 @@ func side(hunks []hunk, base []string, from, to int) []string {
 	return append(out, base[from:to]...)
 }
 
-func hunksOf(base, other string) []hunk {
+func hunksOf(base, other string, within time.Duration) []hunk {
 	differ := diffmatchpatch.New()
+	differ.DiffTimeout = min(differ.DiffTimeout, max(within, time.Millisecond)) // zero would be without end
 	x, y, lines := differ.DiffLinesToRunes(base, other)
 	var hunks []hunk
 	at, open := 0, false

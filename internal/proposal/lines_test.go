@@ -5,8 +5,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 )
 
 // What the real git merges without a conflict we merge to the same text, or leave to a
@@ -18,7 +21,7 @@ func TestLinesMergeAsGitMergesThem(t *testing.T) {
 		base := randomText(random)
 		ours, theirs := mutated(random, base), mutated(random, base)
 		want, clean := gitMergeFile(t, base, ours, theirs)
-		got, ok := mergeLines(base, ours, theirs)
+		got, ok := mergeLines(base, ours, theirs, lineTime)
 		switch {
 		case ok && !clean:
 			t.Fatalf("git sees a conflict where we do not:\nbase\n%s\nours\n%s\ntheirs\n%s\ngot\n%s", base, ours, theirs, got)
@@ -80,4 +83,32 @@ func gitMergeFile(t *testing.T, base, ours, theirs string) (string, bool) {
 		t.Fatal(err)
 	}
 	return string(out), err == nil
+}
+
+// Anyone may push a text of any number of lines, and many of them.
+func TestTextsOverTheBoundsAreLeftToAPerson(t *testing.T) {
+	numbered := func(n int, but ...int) string {
+		var b strings.Builder
+		for i := range n {
+			if !slices.Contains(but, i) {
+				b.WriteString(strconv.Itoa(i) + "\n")
+			}
+		}
+		return b.String()
+	}
+	many := 2*maxLines + 200_000
+	for _, c := range []struct {
+		name               string
+		base, ours, theirs string
+		within             time.Duration
+		merged             bool
+	}{
+		{"many lines", numbered(50_000), numbered(50_000, 7), numbered(50_000, 40_000), lineTime, true},
+		{"more lines than there are characters", numbered(many), numbered(many, 7), numbered(many, 40_000), lineTime, false},
+		{"no time left", "1\n2\n3\n4\n", "1\n2\n3\n4\n5\n", "0\n1\n2\n3\n4\n", 0, false},
+	} {
+		if _, ok := mergeLines(c.base, c.ours, c.theirs, c.within); ok != c.merged {
+			t.Errorf("%s: merged is %v, want %v", c.name, ok, c.merged)
+		}
+	}
 }

@@ -7,6 +7,7 @@ import (
 	"iter"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/koonti/koonti/internal/content"
 	"github.com/koonti/koonti/internal/gitrepo"
@@ -23,6 +24,8 @@ type joining struct {
 	// a record was renamed only if one of them did so: one that some commit deleted and
 	// one that another made are two, however alike. nil takes a side for one commit.
 	between func(ctx context.Context, base, side gitrepo.Hash) iter.Seq2[gitrepo.Commit, error]
+	// comparing is how long lines of texts were looked for (lineTime).
+	comparing time.Duration
 }
 
 // place names what a conflict is about.
@@ -396,7 +399,9 @@ func (j *joining) inside(ctx context.Context, t triple) (gitrepo.Entry, []conten
 			return t.ours, []content.MergeConflict{conflict}, nil
 		}
 	}
-	text, ok := mergeLines(texts[0], texts[1], texts[2])
+	begun := time.Now()
+	text, ok := mergeLines(texts[0], texts[1], texts[2], lineTime-j.comparing)
+	j.comparing += time.Since(begun)
 	if !ok {
 		return t.ours, []content.MergeConflict{conflict}, nil
 	}
