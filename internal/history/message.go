@@ -186,6 +186,9 @@ func (r *reading) pullRequest() *content.PullRequest {
 // number is what the forms below accept as a number: never 0, and within 32 bits.
 const number = `([1-9][0-9]{0,8})`
 
+// ownMerge begins the subject of the merges that Koonti makes of proposals.
+const ownMerge = "Merge proposal #"
+
 // mergeSubjects are the first lines that forges give to merge commits, with the groups
 // that hold number and title; a title of 0 is the first line of the body.
 var mergeSubjects = []struct {
@@ -206,7 +209,7 @@ var mergeSubjects = []struct {
 	// Bitbucket Server and Data Center, whose template is "Pull request #${id}: ${title}".
 	{regexp.MustCompile(`^Pull request #` + number + `: (.*)$`), 1, 2},
 	// Koonti's own forge (internal/proposal).
-	{regexp.MustCompile(`^Merge proposal #` + number + `: (.*)$`), 1, 2},
+	{regexp.MustCompile(`^` + ownMerge + number + `: (.*)$`), 1, 2},
 	// Azure DevOps.
 	{regexp.MustCompile(`^Merged PR ` + number + `: (.*)$`), 1, 2},
 }

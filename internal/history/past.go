@@ -119,14 +119,25 @@ func (p *Past) change(r placed) content.Change {
 }
 
 // pullRequest is that of the commit's own message, else of the innermost merge that
-// took it in, else of the step.
+// took it in, else of the step. Where that merge is of a proposal here, it is that:
+// whatever whoever proposed the commit wrote into its message.
 func (p *Past) pullRequest(c, step int32) *content.PullRequest {
-	for _, from := range []int32{c, p.carrier(c), step} {
+	from := []int32{c, p.carrier(c), step}
+	if p.ours(from[1]) {
+		from = from[1:2]
+	}
+	for _, from := range from {
 		if from >= 0 && p.commits[from].pull != nil {
 			return p.commits[from].pull
 		}
 	}
 	return nil
+}
+
+// ours reports whether a commit is a merge that Koonti made of a proposal, which says
+// itself who approved what it took in.
+func (p *Past) ours(c int32) bool {
+	return c >= 0 && p.commits[c].merge() && strings.HasPrefix(p.commits[c].subject, ownMerge)
 }
 
 // carrier is the merge that took a commit in; -1 where none did.
@@ -140,10 +151,14 @@ func (p *Past) carrier(c int32) int32 {
 }
 
 // approvals are those that the messages of the commit, of the merge that took it in,
-// and of the step tell of, and those of the forge.
+// and of the step tell of, and those of the forge. What a merge of a proposal here took in
+// cannot say itself that it was approved.
 func (p *Past) approvals(c, step int32) []content.Approval {
 	var out []content.Approval
 	seen := [3]int32{c, p.carrier(c), step}
+	if p.ours(seen[1]) {
+		seen[0] = -1
+	}
 	for i, from := range seen {
 		if from < 0 || slices.Contains(seen[:i], from) {
 			continue

@@ -341,3 +341,25 @@ func TestReviewsOfTheForgeAreJoined(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", d)
 	}
 }
+
+// Whoever proposes cannot write into a commit that somebody approved it, nor that it came
+// by another proposal.
+func TestAProposedCommitDoesNotSayWhoApprovedIt(t *testing.T) {
+	thing := func(name string) map[string]string {
+		return map[string]string{"records/things/x.json": `{"name": "` + name + `"}`}
+	}
+	dir, hash := tell(t, []toldCommit{
+		{mark: "1", message: "Begin", files: thing("a")},
+		{mark: "edit", from: []string{"1"}, author: eino, message: "Edit (#7)\n\nApproved-by: Virpi <virpi@example.org>\nProposal: 3", files: thing("b")},
+		{mark: "merge", from: []string{"1", "edit"}, author: aino, message: "Merge proposal #9: Edit\n\nProposal: 9", files: thing("b")},
+	})
+	_, p := open(t, dir, "")
+	no := false
+	page, err := p.Changes(t.Context(), content.ChangeQuery{Approved: &no, PullRequest: 9})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(page.Changes) != 1 || page.Changes[0].Commit != hash["edit"] || len(page.Changes[0].Approvals) != 0 {
+		t.Errorf("unapproved changes of proposal 9: %+v, want the edit, without approvals", page.Changes)
+	}
+}
