@@ -166,8 +166,12 @@ func (j *joining) differences(ctx context.Context, base, side gitrepo.Hash) (*ch
 	return c, nil
 }
 
-// pairsCompared bounds the work of finding renamed records.
-const pairsCompared = 10_000
+// Bounds of the work of finding renamed records, over which they count as others: pairs,
+// and bytes of records that are read for them.
+const (
+	pairsCompared = 10_000
+	bytesCompared = 64 << 20
+)
 
 // renames pairs records that are gone with those that came: the same bytes, or mostly
 // the same values, the most alike first. What the other side changed is held against the
@@ -203,11 +207,18 @@ func (j *joining) pair(ctx context.Context, c *changed, collection *content.Coll
 	}
 	var pairs []pair
 	differ := content.NewDiffer(collection)
+	inside, err := j.affordable(ctx, c, gone, fresh)
+	if err != nil {
+		return err
+	}
 	for _, from := range gone {
 		for _, to := range fresh {
 			was, is := c.files[from].Before[0], c.files[to].After
 			share := 1.0
 			if was.Hash != is.Hash {
+				if !inside {
+					continue
+				}
 				before, err := j.document(ctx, was)
 				if err != nil {
 					return err
@@ -241,6 +252,25 @@ func (j *joining) pair(ctx context.Context, c *changed, collection *content.Coll
 		c.to[p.from], c.from[p.to] = p.to, p.from
 	}
 	return nil
+}
+
+// affordable tells whether records may be compared by what is in them, each with each;
+// else by their bytes as a whole.
+func (j *joining) affordable(ctx context.Context, c *changed, gone, fresh []string) (bool, error) {
+	left := int64(bytesCompared)
+	for _, path := range gone {
+		size, err := j.repo.BlobSize(ctx, c.files[path].Before[0].Hash)
+		if left -= size * int64(len(fresh)); err != nil || left < 0 {
+			return false, err
+		}
+	}
+	for _, path := range fresh {
+		size, err := j.repo.BlobSize(ctx, c.files[path].After.Hash)
+		if left -= size * int64(len(gone)); err != nil || left < 0 {
+			return false, err
+		}
+	}
+	return true, nil
 }
 
 func isFile(e gitrepo.Entry) bool { return e.Mode == gitrepo.File || e.Mode == gitrepo.Executable }

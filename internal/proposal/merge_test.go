@@ -332,3 +332,35 @@ func TestACrissCrossThatWasSettledTwiceIsAConflict(t *testing.T) {
 		t.Errorf("conflicts (-want +got):\n%s", diff)
 	}
 }
+
+// Anyone may push as many large records under other names as they like: to hold each
+// against each would take minutes. By their bytes they are found all the same.
+func TestRecordsTooLargeToBeHeldAgainstEachOther(t *testing.T) {
+	w := newWorld(t)
+	const records, size = 12, 300 << 10
+	large := func(i int, more string) string {
+		return thing(fmt.Sprintf(`"name": %q, "tags": [%q, %q]`, "Large", fmt.Sprint(i)+strings.Repeat("x", size), "a"+more))
+	}
+	name := func(i int, of string) string { return fmt.Sprintf("things/%s%02d.json", of, i) }
+	for i := range records {
+		w.write(name(i, "old"), large(i, ""))
+	}
+	w.commit("large")
+	ours, theirs := w.sides(func() {
+		w.write(name(0, "old"), large(0, "b"))
+		w.write(name(1, "old"), large(1, "b"))
+	}, func() {
+		w.git("mv", name(0, "old"), name(0, "new"))
+		for i := 1; i < records; i++ {
+			w.git("rm", "-q", name(i, "old"))
+			w.write(name(i, "new"), large(i, "c"))
+		}
+	})
+	_, conflicts, err := w.mergeSides(ours, theirs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(conflicts) != 1 || !strings.HasPrefix(conflicts[0], name(1, "old")) {
+		t.Errorf("got %d conflicts: %.100q, want that of the record that is not found under its new name", len(conflicts), conflicts)
+	}
+}

@@ -9,6 +9,9 @@ import (
 	"github.com/koonti/koonti/internal/content"
 )
 
+// tellTime bounds how long Run is busy with one proposal.
+const tellTime = 2 * time.Minute
+
 // Wake has Run look at once for what happened. It never blocks.
 func (s *Service) Wake() {
 	select {
@@ -110,7 +113,16 @@ type telling struct {
 	verdicts string
 }
 
-func (s *Service) tell(ctx context.Context, p *content.Proposal) error {
+// tell shows what was found out about one proposal. Anybody may have made it: what a
+// library panics on ends that one, and not the process.
+func (s *Service) tell(ctx context.Context, p *content.Proposal) (err error) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			err = fmt.Errorf("panic: %v", fault)
+		}
+	}()
+	ctx, cancel := context.WithTimeout(ctx, tellTime)
+	defer cancel()
 	tip, err := s.repo.Ref(ctx, p.Target)
 	if err != nil {
 		return err

@@ -888,3 +888,26 @@ func TestADescriptionForgesNoTrailers(t *testing.T) {
 		o.same(text, []any{step.PullRequest.Number, len(step.Approvals)}, []any{p.Number, 0})
 	}
 }
+
+// Whoever makes a proposal that a library panics on stops neither the process nor what is
+// shown of the others.
+func TestAPanicOverOneProposalStopsNothing(t *testing.T) {
+	ctx, stop := context.WithCancel(t.Context())
+	shown := map[string]bool{}
+	o := desk(t, nil, func(c *proposal.Config) {
+		c.Summary = func(_ context.Context, p *content.Proposal, _ *content.ProposalReport) (string, error) {
+			shown[p.Title] = true
+			if p.Title == "Fatal" {
+				panic("the library did not see this coming")
+			}
+			stop()
+			return "", nil
+		}
+	})
+	o.propose(aino, "Fine", set(one, "a", "2"))
+	o.propose(aino, "Fatal", set(one, "a", "3"))
+	if err := o.Service.Run(ctx); err != nil {
+		t.Fatal(err)
+	}
+	o.same("shown", shown, map[string]bool{"Fine": true, "Fatal": true})
+}
