@@ -55,7 +55,8 @@ type Review struct {
 	Verdict Verdict
 	Text    string
 	// Head is the commit that was looked at. Stale: the proposal has another head now, or
-	// the person reviewed it again since; then the verdict does not count.
+	// the person reviewed it again since, or the forge gives them no say in it; then the
+	// verdict does not count.
 	Head  Hash
 	Stale bool
 	At    time.Time

@@ -43,6 +43,7 @@ func TestE2E(t *testing.T) {
 		{"editing in Gitea", editThere},
 		{"reviews", reviews},
 		{"reviews for somebody without a token", reviewsOfGuest},
+		{"reviews of those who have no say in it", reviewsOfOutsiders},
 		{"comments, also edited and forged ones", comments},
 		{"closing and reopening", closing},
 		{"merging", merging},
@@ -342,6 +343,26 @@ func reviewsOfGuest(w *world) {
 	w.sync()
 	forged := w.proposal(1).Reviews[1]
 	w.expect("what somebody else writes in that form", []string{"Bert Reviewer", "COMMENTED"}, []string{forged.Person.Name, string(forged.Verdict)})
+}
+
+// Gitea lets anybody who sees a pull request approve it and ask for changes: neither lets
+// it in nor keeps it out.
+func reviewsOfOutsiders(w *world) {
+	anna, bert, carl := w.actor(w.people.anna), w.actor(w.people.bert), w.client(w.people.carl)
+	p := w.propose(anna, w.opening("A title", "one.json", "{\n  \"a\": 2\n}\n"))
+	must[*content.Proposal](w)(w.forge.Review(ctx, bert, 1, proposal.Reviewing{Verdict: content.VerdictApproved, Head: p.Head}))
+	for _, state := range []sdk.ReviewStateType{sdk.ReviewStateApproved, sdk.ReviewStateRequestChanges, sdk.ReviewStateApproved} {
+		must[any](w)(first(carl.CreatePullReview("root", w.name, 1, sdk.CreatePullReviewOptions{State: state, Body: "From outside.", CommitID: string(p.Head)})))
+	}
+	w.sync()
+	var counting []string
+	for _, r := range w.proposal(1).Reviews {
+		if !r.Stale {
+			counting = append(counting, r.Person.Name+" "+string(r.Verdict))
+		}
+	}
+	w.expect("how many there are", 4, len(w.proposal(1).Reviews))
+	w.expect("those that count", []string{"Bert Reviewer APPROVED"}, counting)
 }
 
 func comments(w *world) {

@@ -333,13 +333,17 @@ func (r *reader) attribute(m mark) {
 	}
 }
 
-// review reads a review; id is that of the event, 0 where the timeline has none.
+// review reads a review; id is that of the event, 0 where the timeline has none. On Gitea
+// whoever may read may approve and ask for changes: a verdict counts where it does for Gitea
+// ("official": of one who may write, or whom the branch protection names), and where the
+// service account gave it for somebody.
 func (r *reader) review(review *sdk.PullReview, id int64) {
+	counts := review.Official && !review.Dismissed
 	who, verdict, text, head := r.person(review.Reviewer), verdictOf(review.State), review.Body, content.Hash(review.CommitID)
 	if m, rest, ok := parse(review.Body); ok && r.forge.ours(review.Reviewer) && m.By != nil {
 		who, text = keptPerson(m.By.person()), rest
 		if slices.Contains(verdicts, m.Verdict) {
-			verdict = m.Verdict
+			verdict, counts = m.Verdict, !review.Dismissed
 		}
 		if isHash(string(m.Head)) {
 			head = m.Head
@@ -347,7 +351,8 @@ func (r *reader) review(review *sdk.PullReview, id int64) {
 	}
 	text = clean(text, content.MaxText)
 	at := review.Submitted.UTC()
-	r.out.Reviews = append(r.out.Reviews, keptReview{Person: who, Verdict: verdict, Text: text, Head: head, Stale: review.Dismissed, At: at})
+	stale := review.Dismissed || verdict != content.VerdictCommented && !counts
+	r.out.Reviews = append(r.out.Reviews, keptReview{Person: who, Verdict: verdict, Text: text, Head: head, Stale: stale, At: at})
 	if id != 0 {
 		r.out.Events = append(r.out.Events, keptEvent{ID: id, Kind: eventOf[verdict], Actor: who, At: at, Head: r.head, Text: text})
 	}
