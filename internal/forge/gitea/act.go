@@ -62,8 +62,12 @@ func (a *act) mark() mark {
 	return mark{By: signerOf(a.by)}
 }
 
-// done reads what has become of a pull request.
+// done reads what has become of a pull request, also where it was not as who acted had
+// seen it: they are to see it when they look again.
 func (a *act) done(ctx context.Context, number int, err error) (*content.Proposal, error) {
+	if number > 0 && (isOutdated(err) || isRefusedFor(err, content.RefusedState)) {
+		_, _ = a.refresh(ctx, number) // the refusal says what there is to say
+	}
 	var e *entry
 	if err == nil {
 		e, err = a.refresh(ctx, number)
@@ -242,9 +246,11 @@ func isRefusal(err error) bool {
 	return errors.As(err, &r)
 }
 
-func isOutdated(err error) bool {
+func isOutdated(err error) bool { return isRefusedFor(err, content.RefusedOutdated) }
+
+func isRefusedFor(err error, reason content.RefusalReason) bool {
 	var r *content.Refusal
-	return errors.As(err, &r) && r.Reason == content.RefusedOutdated
+	return errors.As(err, &r) && r.Reason == reason
 }
 
 // reviewers finds the logins of people by login, name or address.

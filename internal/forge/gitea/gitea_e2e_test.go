@@ -50,6 +50,7 @@ func TestE2E(t *testing.T) {
 		{"merging what both sides changed", mergingJoined},
 		{"a conflict for Gitea", conflict},
 		{"a target that moved", targetMoved},
+		{"a review that was not heard of", reviewedMeanwhile},
 		{"a protected branch", protected},
 		{"merging by hand in Gitea", mergedThere},
 		{"what was found out", toldThere},
@@ -498,8 +499,26 @@ func targetMoved(w *world) {
 	w.git("push", "-q", "origin", "main")
 	_, err := w.forge.Merge(ctx, w.actor(w.people.bert), 1, m)
 	w.refused(err, content.RefusedOutdated)
-	w.sync()
-	w.expect("what is here", []string{w.git("rev-parse", "HEAD"), "OPEN"}, []string{string(w.target()), string(w.proposal(1).State)})
+	w.expect("what is here for who decides anew", []string{w.git("rev-parse", "HEAD"), "OPEN"}, []string{string(w.target()), string(w.proposal(1).State)})
+}
+
+func reviewedMeanwhile(w *world) {
+	p := w.propose(w.actor(w.people.anna), w.opening("A title", "one.json", "{\n  \"a\": 2\n}\n"))
+	m := w.merging(p, "one.json", "{\n  \"a\": 2\n}\n")
+	must[any](w)(first(w.client(w.people.bert).CreatePullReview("root", w.name, 1, sdk.CreatePullReviewOptions{State: sdk.ReviewStateRequestChanges, Body: "Not so."})))
+	_, err := w.forge.Merge(ctx, w.actor(w.people.bert), 1, m)
+	w.refused(err, content.RefusedOutdated)
+	w.expect("what is known for who decides anew", 1, len(w.proposal(1).Reviews))
+	w.turnThere(sdk.StateClosed)
+	_, err = w.forge.Merge(ctx, w.actor(w.people.bert), 1, m)
+	w.refused(err, content.RefusedState)
+	w.expect("what is known of its state", content.ProposalClosed, w.proposal(1).State)
+}
+
+// turnThere closes or opens the first pull request on the web.
+func (w *world) turnThere(to sdk.StateType) {
+	w.t.Helper()
+	must[any](w)(first(w.client(w.people.bert).EditPullRequest("root", w.name, 1, sdk.EditPullRequestOption{State: &to})))
 }
 
 func protected(w *world) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	sdk "code.gitea.io/sdk/gitea"
@@ -41,8 +42,8 @@ func (a *act) merge(ctx context.Context, number int, m proposal.Merging) error {
 	if pr.Head.Sha != string(m.Head) {
 		return outdated("proposal %d has another head by now, %s: look at it again", number, pr.Head.Sha)
 	}
-	if pr.Base.Sha != string(m.Target) {
-		return outdated("the branch %s has moved to %s meanwhile: look at it again", pr.Base.Ref, pr.Base.Sha)
+	if err := a.heard(ctx, pr, m); err != nil {
+		return err
 	}
 	head := m.Head
 	if m.Joined {
@@ -57,6 +58,26 @@ func (a *act) merge(ctx context.Context, number int, m proposal.Merging) error {
 		return err
 	}
 	a.attribute(pr.Index, content.EventMerged, "merged this.")
+	return nil
+}
+
+// heard refuses a merge that was decided on before it was known here that the target
+// moved, or that somebody reviewed the proposal. It is known then, for who decides anew.
+func (a *act) heard(ctx context.Context, pr *sdk.PullRequest, m proposal.Merging) error {
+	was := a.entry(int(pr.Index))
+	is, err := a.refresh(ctx, int(pr.Index))
+	if err != nil {
+		return err
+	}
+	if pr.Base.Sha != string(m.Target) {
+		if err := a.fetch(ctx); err != nil {
+			return err
+		}
+		return outdated("the branch %s has moved to %s meanwhile: look at it again", pr.Base.Ref, pr.Base.Sha)
+	}
+	if was == nil || !slices.Equal(was.kept.Reviews, is.kept.Reviews) {
+		return outdated("proposal %d has other reviews by now: look at it again", pr.Index)
+	}
 	return nil
 }
 
