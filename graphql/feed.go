@@ -36,7 +36,7 @@ var extraCosts = map[placeKind]int{
 	changeFields: 20, changePrevious: 10, changeDocument: 10, changeCommit: 5, refRecord: 5, refTitle: 5, fieldWords: 10,
 	stepCommit: 5, stepChanges: 20, stepRecords: 20, versionDocument: 10,
 	rootProposals: 100, rootProposal: 20, recordProposals: 10, rootMutation: 1000,
-	proposalDiffs: 1000, proposalRecord: 100, proposalChecks: 1000, proposalMergeable: 1000, proposalConflicts: 1000,
+	proposalDiffs: 1000, proposalRecord: 100, proposalChecks: 1000, proposalMergeable: 1000, proposalConflicts: 1000, proposalFiles: 1000,
 }
 
 // facetCost is that of a facet, or of counting what happened.

@@ -259,6 +259,9 @@ const (
 	proposalChecks
 	proposalMergeable
 	proposalConflicts
+	proposalFiles
+	changedPath
+	changedKind
 	reviewPerson
 	reviewVerdict
 	reviewText

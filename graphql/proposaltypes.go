@@ -69,9 +69,19 @@ func (b *builder) proposal() *typeDef {
 			{"record", of(b.record), proposalRecord, "A record as the proposal has it; null where it has none.", []*inputDef{
 				{name: "collection", typ: nonNull(str), description: "The collection, as the model names it."}, b.idArg(),
 			}},
+			{"files", listOfNonNull(of(b.proposalFile())), proposalFiles, "The files changed that are no records: attachments, schemas, whatever else the repository holds.", nil},
 			{"checks", listOfNonNull(of(b.check())), proposalChecks, "What was looked at, at its head against its target as it is now.", nil},
 			{"mergeable", of(b.scalar("Boolean")), proposalMergeable, "Whether there is no conflict, and no check keeps it from being merged.", nil},
 			{"conflicts", listOfNonNull(of(b.conflict())), proposalConflicts, "The places that both it and its target changed; `mergeProposal` wants a resolution for each.", nil},
+		}
+	})
+}
+
+func (b *builder) proposalFile() *typeDef {
+	return b.table("ProposalFile", "A file that is no record, and what a proposal does to it.", func() []row {
+		return []row{
+			{"path", nonNull(of(b.scalar("String"))), changedPath, "From the root of the repository.", nil},
+			{"kind", nonNull(of(b.changeKind())), changedKind, "CREATED, UPDATED or DELETED.", nil},
 		}
 	})
 }
@@ -118,7 +128,7 @@ func (b *builder) check() *typeDef {
 	str, problems := nonNull(of(b.scalar("String"))), nonNull(listOfNonNull(of(b.problem())))
 	return b.table("Check", "One thing that was looked at.", func() []row {
 		return []row{
-			{"name", str, checkName, "`content`: the problems that it brings; `api`: what changes in the GraphQL API; `merge`: whether it can be merged; `owners`: whether those have approved who must.", nil},
+			{"name", str, checkName, "`content`: the problems that it brings; `api`: what changes in the GraphQL API; `merge`: whether it can be merged; `owners`: whether those have approved who must; `reviews`: whether nobody asked for changes and, with four eyes, somebody else than its authors has approved. The last three are those of an open proposal.", nil},
 			{"status", nonNull(of(b.checkStatus())), checkStatus, "", nil},
 			{"summary", str, checkSummary, "What came of it, in a sentence: in Finnish, Swedish or English.", []*inputDef{b.langArg()}},
 			{"problems", problems, checkProblems, "Those that the proposal brings.", nil},

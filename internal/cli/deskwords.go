@@ -38,7 +38,7 @@ var deskWords = map[content.Language]*deskText{
 		states:   map[content.ProposalState]string{content.ProposalOpen: "avoinna", content.ProposalMerged: "julkaistu", content.ProposalClosed: "suljettu"},
 		verdicts: map[content.Verdict]string{content.VerdictApproved: "hyväksyi", content.VerdictChangesRequested: "pyytää muutoksia", content.VerdictCommented: "katselmoi"},
 		statuses: map[content.CheckStatus]string{content.CheckPassed: "kunnossa", content.CheckWarning: "huomaa", content.CheckPending: "odottaa", content.CheckFailed: "este"},
-		checks:   map[content.CheckName]string{content.CheckContent: "sisältö", content.CheckAPI: "rajapinta", content.CheckMerge: "yhdistäminen", content.CheckOwners: "omistajat"},
+		checks:   map[content.CheckName]string{content.CheckContent: "sisältö", content.CheckAPI: "rajapinta", content.CheckMerge: "yhdistäminen", content.CheckOwners: "omistajat", content.CheckReviews: "katselmointi"},
 		refused: map[content.RefusalReason]string{
 			content.RefusedEdit: "muutosta ei voi tehdä", content.RefusedEmpty: "mikään ei muuttuisi", content.RefusedInvalid: "sisältöön tulisi ongelmia",
 			content.RefusedDangling: "viittaukset jäisivät tyhjän päälle", content.RefusedConflict: "molemmilla puolilla on muutettu samaa kohtaa",
@@ -62,7 +62,7 @@ var deskWords = map[content.Language]*deskText{
 		states:   map[content.ProposalState]string{content.ProposalOpen: "öppet", content.ProposalMerged: "publicerat", content.ProposalClosed: "stängt"},
 		verdicts: map[content.Verdict]string{content.VerdictApproved: "godkände", content.VerdictChangesRequested: "ber om ändringar", content.VerdictCommented: "granskade"},
 		statuses: map[content.CheckStatus]string{content.CheckPassed: "i ordning", content.CheckWarning: "obs", content.CheckPending: "väntar", content.CheckFailed: "hinder"},
-		checks:   map[content.CheckName]string{content.CheckContent: "innehåll", content.CheckAPI: "gränssnitt", content.CheckMerge: "sammanslagning", content.CheckOwners: "ägare"},
+		checks:   map[content.CheckName]string{content.CheckContent: "innehåll", content.CheckAPI: "gränssnitt", content.CheckMerge: "sammanslagning", content.CheckOwners: "ägare", content.CheckReviews: "granskning"},
 		refused: map[content.RefusalReason]string{
 			content.RefusedEdit: "ändringen kan inte göras", content.RefusedEmpty: "ingenting skulle ändras", content.RefusedInvalid: "innehållet skulle få problem",
 			content.RefusedDangling: "hänvisningar skulle leda ingenstans", content.RefusedConflict: "båda sidorna har ändrat samma ställe",
@@ -86,7 +86,7 @@ var deskWords = map[content.Language]*deskText{
 		states:   map[content.ProposalState]string{content.ProposalOpen: "open", content.ProposalMerged: "merged", content.ProposalClosed: "closed"},
 		verdicts: map[content.Verdict]string{content.VerdictApproved: "approved", content.VerdictChangesRequested: "asked for changes", content.VerdictCommented: "reviewed"},
 		statuses: map[content.CheckStatus]string{content.CheckPassed: "passed", content.CheckWarning: "warning", content.CheckPending: "pending", content.CheckFailed: "failed"},
-		checks:   map[content.CheckName]string{content.CheckContent: "content", content.CheckAPI: "api", content.CheckMerge: "merge", content.CheckOwners: "owners"},
+		checks:   map[content.CheckName]string{content.CheckContent: "content", content.CheckAPI: "api", content.CheckMerge: "merge", content.CheckOwners: "owners", content.CheckReviews: "reviews"},
 		approved: "approved", changesRequested: "changes requested", commented: "commented", rebased: "rebased", reopened: "open again",
 		opened: "%s, by %s, opened %s", lies: "%s at %s, for %s", mergedAs: "merged as %s", asked: "asked for a review: %s", said: "%s commented, %s",
 		outdated: " (an earlier version)", superseded: " (reviewed again since)", known: [2]string{"1 problem was there before.", "%d problems were there before."},

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -19,6 +20,8 @@ type diffFlags struct {
 	collection      string
 	formatting, api bool
 	form            formatFlag
+	// files are those of a proposal that are no records.
+	files []content.ProposalFile
 }
 
 func (a *app) diff() *cobra.Command {
@@ -116,6 +119,7 @@ func (a *app) runDiff(ctx context.Context, where pastFlags, args []string, flags
 	if err != nil {
 		return err
 	}
+	d.files = flags.files
 	d.changes = slices.DeleteFunc(d.changes, func(c content.Change) bool {
 		return flags.collection != "" && string(c.Collection) != flags.collection || c.Kind == content.Formatted && !flags.formatting
 	})
@@ -163,6 +167,8 @@ func (a *app) mergeBase(ctx context.Context, repo *gitrepo.Repo, from string, ol
 type difference struct {
 	older, newer *remembered
 	changes      []content.Change
+	// files are those that are no records, where that is asked.
+	files []content.ProposalFile
 }
 
 // compare tells how the records of newer differ from those of o, what is not committed
@@ -176,7 +182,7 @@ func (o *remembered) compare(ctx context.Context, newer *remembered) (*differenc
 	if err != nil {
 		return nil, err
 	}
-	return &difference{o, newer, changes}, nil
+	return &difference{older: o, newer: newer, changes: changes}, nil
 }
 
 // committed is what the commit of a work tree holds; nil where the view is that of a
@@ -224,6 +230,11 @@ func (a *app) diffJSON(ctx context.Context, d *difference) error {
 			return fmt.Errorf("write the differences: %w", err)
 		}
 	}
+	for _, f := range d.files {
+		if err := encoder.Encode(proposalFileLine(f)); err != nil {
+			return fmt.Errorf("write the differences: %w", err)
+		}
+	}
 	return nil
 }
 
@@ -267,6 +278,14 @@ func (s *screen) diff(ctx context.Context, d *difference) error {
 			return err
 		}
 	}
+	for _, f := range d.files {
+		if _, err := fmt.Fprintf(s, "%s %s\n", s.paint(kindInks[f.Kind], pad(strings.ToLower(string(f.Kind)), len("formatted"))), plain(f.Path)); err != nil {
+			return err
+		}
+	}
+	if len(d.files) > 0 {
+		fmt.Fprintln(s)
+	}
 	_, err := fmt.Fprintln(s, d.summary())
 	return err
 }
@@ -283,13 +302,17 @@ func (d *difference) summary() string {
 			words = append(words, fmt.Sprintf("%d %s", n, strings.ToLower(string(kind))))
 		}
 	}
+	others := ""
+	if len(d.files) > 0 {
+		others = " Files that are no records: " + strconv.Itoa(len(d.files)) + "."
+	}
 	switch len(d.changes) {
 	case 0:
-		return "No record differs."
+		return "No record differs." + others
 	case 1:
-		return "1 record differs: " + words[0] + "."
+		return "1 record differs: " + words[0] + "." + others
 	}
-	return fmt.Sprintf("%d records differ: %s.", len(d.changes), strings.Join(words, ", "))
+	return fmt.Sprintf("%d records differ: %s.%s", len(d.changes), strings.Join(words, ", "), others)
 }
 
 // diffMarkdown writes a summary, and for each record a heading and a table.
@@ -304,6 +327,12 @@ func (a *app) diffMarkdown(ctx context.Context, d *difference) error {
 // markdown adds a summary, and for each record a heading and a table.
 func (d *difference) markdown(ctx context.Context, m *markdown) error {
 	m.add(d.summary() + "\n")
+	if len(d.files) > 0 {
+		m.add("\n")
+	}
+	for _, f := range d.files {
+		m.add("- " + strings.ToLower(string(f.Kind)) + " " + mdCode(f.Path, false) + "\n")
+	}
 	for _, c := range d.changes {
 		if m.left > 0 {
 			m.left++

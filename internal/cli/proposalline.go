@@ -23,9 +23,16 @@ type proposalLine struct {
 	UpdatedAt   string                `json:"updatedAt"`
 	Requested   []string              `json:"requested,omitempty"`
 	Records     []string              `json:"records"`
+	Files       []proposalFileLine    `json:"files,omitempty"`
 	Reviews     []reviewLine          `json:"reviews"`
 	Comments    []commentLine         `json:"comments"`
 	*reportLine
+}
+
+// proposalFileLine is a file that is no record.
+type proposalFileLine struct {
+	Path string             `json:"path"`
+	Kind content.ChangeKind `json:"kind"`
 }
 
 // reportLine is what was found out about a proposal that is open.
@@ -84,7 +91,13 @@ func newProposalLine(p *content.Proposal, records []content.Ref, report *content
 	for _, c := range p.Comments {
 		l.Comments = append(l.Comments, commentLine{newPersonLine(c.Person), c.Text, stamped(c.At)})
 	}
-	if report != nil {
+	if report == nil {
+		return l
+	}
+	for _, f := range report.Files {
+		l.Files = append(l.Files, proposalFileLine(f))
+	}
+	if p.State == content.ProposalOpen {
 		l.reportLine = newReportLine(report, lang)
 	}
 	return l

@@ -42,10 +42,15 @@ func (a *app) runProposalDiff(ctx context.Context, arg string, where pastFlags, 
 		return err
 	}
 	p, err := d.find(ctx, number)
+	var report *content.ProposalReport
+	if err == nil {
+		report, err = d.Report(ctx, p)
+	}
 	d.Close()
 	if err != nil {
 		return err
 	}
+	flags.files = report.Files
 	return a.runDiff(ctx, where, []string{string(p.Base), fmt.Sprintf("proposal/%d", number)}, flags)
 }
 
@@ -101,11 +106,9 @@ func (a *app) runProposalShow(ctx context.Context, arg string, flags showFlags) 
 	if err != nil {
 		return err
 	}
-	var report *content.ProposalReport
-	if p.State == content.ProposalOpen {
-		if report, err = d.Report(ctx, p); err != nil {
-			return a.tellRefusal(err, lang, false)
-		}
+	report, err := d.Report(ctx, p)
+	if err != nil {
+		return a.tellRefusal(err, lang, false)
 	}
 	if flags.json {
 		return jsonLines(a.Out).Encode(newProposalLine(p, records, report, lang))
@@ -140,8 +143,8 @@ func (t *proposalText) proposal(p *content.Proposal, records []content.Ref, repo
 	if text := strings.TrimSpace(p.Description); text != "" {
 		t.linef("\n%s", harmless(text, "\n\t"))
 	}
-	t.records(records)
-	if report != nil {
+	t.changed(records, report.Files)
+	if p.State == content.ProposalOpen {
 		t.report(report)
 	}
 	for _, r := range p.Reviews {
@@ -161,20 +164,27 @@ func (t *proposalText) proposal(p *content.Proposal, records []content.Ref, repo
 	}
 }
 
-// shownRecords is how many records of a proposal are named.
+// shownRecords is how many records of a proposal are named, and how many other files.
 const shownRecords = 10
 
-func (t *proposalText) records(records []content.Ref) {
-	if len(records) == 0 {
-		return
+func (t *proposalText) changed(records []content.Ref, files []content.ProposalFile) {
+	var names, others []string
+	for _, ref := range records {
+		names = append(names, ref.String())
 	}
-	t.linef("")
-	for i, ref := range records {
-		if i == shownRecords {
-			t.linef("… +%d", len(records)-i)
-			break
+	for _, f := range files {
+		others = append(others, strings.ToLower(string(f.Kind))+" "+f.Path)
+	}
+	for _, list := range [][]string{names, others} {
+		if len(list) > 0 {
+			t.linef("")
 		}
-		t.linef("%s", plain(ref.String()))
+		for _, line := range list[:min(len(list), shownRecords)] {
+			t.linef("%s", plain(line))
+		}
+		if n := len(list) - shownRecords; n > 0 {
+			t.linef("… +%d", n)
+		}
 	}
 }
 

@@ -24,6 +24,7 @@ func (o *office) summary(ctx context.Context, p *content.Proposal, report *conte
 	if err != nil {
 		return "", err
 	}
+	d.files = report.Files
 	m.add("\n")
 	if err := d.markdown(ctx, &m); err != nil {
 		return "", err
@@ -48,7 +49,7 @@ func (o *office) difference(ctx context.Context, p *content.Proposal) (*differen
 		return nil, err
 	}
 	past, err := o.index.Past(ctx, head)
-	return &difference{&remembered{view: base}, &remembered{view: head, past: past}, changes}, err
+	return &difference{&remembered{view: base}, &remembered{view: head, past: past}, changes, nil}, err
 }
 
 var checkMarks = map[content.CheckStatus]string{content.CheckPassed: "✅", content.CheckWarning: "⚠️", content.CheckFailed: "❌", content.CheckPending: "⏳"}

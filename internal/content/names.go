@@ -39,7 +39,7 @@ var reservedTypes = words(`String Int Float Boolean ID Long Date DateTime URI Em
 	Occurrence OccurrenceConnection OccurrenceEdge Commit Signature SignatureStatus Approval Person IdentitySource PullRequest Problem Rewrite View
 	SearchResult SearchConnection SearchHit Highlight
 	Proposal ProposalConnection ProposalEdge ProposalState ProposalEvent ProposalEventKind ProposalPayload ValidatePayload
-	Check CheckStatus Review Verdict Comment Conflict MergeSide Referrer Refusal RefusalReason APIChange APISeverity
+	Check CheckStatus ProposalFile Review Verdict Comment Conflict MergeSide Referrer Refusal RefusalReason APIChange APISeverity
 	ProposeInput AmendProposalInput EditInput PutRecordInput PatchRecordInput RenameRecordInput DeleteRecordInput
 	PutFileInput DeleteFileInput RestoreInput UndoInput ResolutionInput`)
 

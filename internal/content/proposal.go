@@ -130,13 +130,16 @@ const (
 	CheckMerge CheckName = "merge"
 	// CheckOwners: whether those have approved who must.
 	CheckOwners CheckName = "owners"
+	// CheckReviews: whether somebody asked for changes, and with four eyes whether somebody
+	// else than its authors has approved.
+	CheckReviews CheckName = "reviews"
 )
 
 // CheckStatus is the outcome of a check.
 type CheckStatus string
 
-// The outcomes. They are the values of GraphQL's enum CheckStatus. WARNING and
-// PENDING keep nobody from merging, but PENDING of an owners' check does.
+// The outcomes. They are the values of GraphQL's enum CheckStatus. A WARNING keeps nobody
+// from merging.
 const (
 	CheckPassed  CheckStatus = "PASSED"
 	CheckWarning CheckStatus = "WARNING"
@@ -166,10 +169,20 @@ type ProposalReport struct {
 	// Base is the merge base of the two.
 	Base   Hash
 	Checks []Check
+	// Files are those changed that are no records, by path: attachments, schemas, whatever
+	// else the repository holds.
+	Files []ProposalFile
 	// Conflicts are the places that both changed; none where it can be merged.
 	Conflicts []MergeConflict
 	// Mergeable: there is no conflict, and no check keeps it from being merged.
 	Mergeable bool
+}
+
+// ProposalFile is a file that is no record, and what a proposal does to it: CREATED,
+// UPDATED or DELETED.
+type ProposalFile struct {
+	Path string
+	Kind ChangeKind
 }
 
 // ProposalNews is what those are told who follow proposals.

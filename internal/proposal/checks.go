@@ -71,6 +71,9 @@ func (e *examined) mergeCheck() content.Check {
 		c.Status, c.Problems = content.CheckFailed, e.together
 		c.Summary = texts("Ehdotus ja haara ovat kumpikin kunnossa, mutta yhdessä niissä on ongelmia: %d.", "Förslaget och grenen är var för sig i ordning, men har problem tillsammans: %d.",
 			"The proposal and the branch are each right, but have problems together: %d.", problems)
+	case e.nothing:
+		c.Status = content.CheckFailed
+		c.Summary = texts("Ehdotus ei muuta mitään: haarassa on jo kaikki.", "Förslaget ändrar ingenting: grenen har redan allt.", "The proposal changes nothing: the branch has it all.")
 	default:
 		c.Summary = texts("Voidaan yhdistää.", "Kan slås ihop.", "It can be merged.")
 	}

@@ -274,7 +274,7 @@ func leftBehind(t referred, found []content.Referrer, kind content.EditKind) str
 	case content.EditRename:
 		cure = "set carry to give them the new id, or " + cure
 	case content.EditDelete:
-		cure = "set carry and to, the id of another record, to hand them over to that, or " + cure
+		cure = "hand them over to another record (carry, with its id), or " + cure
 	case content.EditUndo:
 		cure += ", or set carry where the commit had renamed the record"
 	}

@@ -161,7 +161,7 @@ func TestWhatWouldDangleIsToldAtTheEnd(t *testing.T) {
 	// A reference that the draft itself brings counts as well, and one to nowhere that it
 	// did not cause is for the checks of content.
 	_, err = g.apply(putEdit("themes/c", "{}"), putEdit("projects/new", `{"themes": ["c", "nowhere"]}`), deleteEdit("themes/c"))
-	refusal = editRefused(t, err, content.RefusedDangling, "edit 3 (delete themes/c)", "projects/new /themes/0", "set carry and to")
+	refusal = editRefused(t, err, content.RefusedDangling, "edit 3 (delete themes/c)", "projects/new /themes/0", "hand them over to another record")
 	if len(refusal.Referrers) != 1 {
 		t.Errorf("got %+v", refusal.Referrers)
 	}

@@ -113,24 +113,41 @@ func (s *Service) mayMerge(ctx context.Context, p *content.Proposal, e *examined
 	if len(e.own) > 0 {
 		return invalid(e.own, "the proposal brings %s; mend it first", count(len(e.own), "problem"))
 	}
-	for _, r := range p.Reviews {
-		if r.Verdict == content.VerdictChangesRequested && !r.Stale {
-			return &content.Refusal{Reason: content.RefusedApproval, Message: r.Person.Name + " asked for changes; amend the proposal, or let them review it again", Missing: []string{r.Person.Name}}
-		}
+	_, refusal, err := s.reviewsCheck(ctx, p)
+	if err == nil && refusal != nil {
+		err = refusal
 	}
-	if err := refuseUnapproved(p, e.required); err != nil || !s.cfg.FourEyes {
-		return err
-	}
-	authors, err := s.authors(ctx, p)
 	if err != nil {
 		return err
 	}
-	for _, person := range approvers(p) {
-		if !isAmong(person, authors) {
-			return nil
+	return refuseUnapproved(p, e.required)
+}
+
+// reviewsCheck tells whether reviews keep a proposal from being merged, and refuses it then.
+func (s *Service) reviewsCheck(ctx context.Context, p *content.Proposal) (content.Check, *content.Refusal, error) {
+	c := content.Check{Name: content.CheckReviews, Status: content.CheckPassed, Summary: texts("Katselmoinnit eivät estä julkaisua.", "Granskningarna hindrar inte publicering.", "No review is in the way.")}
+	for _, r := range p.Reviews {
+		if r.Verdict == content.VerdictChangesRequested && !r.Stale {
+			c.Status, c.Missing = content.CheckFailed, []string{r.Person.Name}
+			c.Summary = texts("%s pyytää muutoksia.", "%s ber om ändringar.", "%s asks for changes.", r.Person.Name)
+			return c, &content.Refusal{Reason: content.RefusedApproval, Message: r.Person.Name + " asked for changes; amend the proposal, or let them review it again", Missing: c.Missing}, nil
 		}
 	}
-	return &content.Refusal{Reason: content.RefusedApproval, Message: "somebody else than its authors has to approve it as it is now"}
+	if !s.cfg.FourEyes {
+		return c, nil, nil
+	}
+	authors, err := s.authors(ctx, p)
+	if err != nil {
+		return c, nil, err
+	}
+	for _, person := range approvers(p) {
+		if !isAmong(person, authors) {
+			return c, nil, nil
+		}
+	}
+	c.Status = content.CheckPending
+	c.Summary = texts("Odottaa muun kuin tekijöidensä hyväksyntää.", "Väntar på godkännande av någon annan än författarna.", "Waits for the approval of somebody else than its authors.")
+	return c, &content.Refusal{Reason: content.RefusedApproval, Message: "somebody else than its authors has to approve it as it is now"}, nil
 }
 
 func isAmong(p content.Person, of []content.Person) bool {
@@ -151,10 +168,17 @@ func (s *Service) decided(ctx context.Context, key reportKey, e *examined, resol
 			return "", false, err
 		}
 	}
+	if len(together) > 0 && len(resolutions) > 0 {
+		return "", false, invalid(together, "with the resolutions given the content would have %s; give other values", count(len(together), "problem"))
+	}
 	if len(together) > 0 {
 		return "", false, invalid(together, "the proposal and the branch are each right, but together the content would have %s; rebase the proposal and mend it", count(len(together), "problem"))
 	}
-	return tree, m.both, nil
+	trees, err := s.trees(ctx, key.target)
+	if err == nil && trees[0] == tree {
+		err = &content.Refusal{Reason: content.RefusedEmpty, Message: "the proposal changes nothing: the branch has it all; close it"}
+	}
+	return tree, m.both, err
 }
 
 // resolved joins both sides with the resolutions given. The problems are all that the

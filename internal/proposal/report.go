@@ -31,6 +31,9 @@ type examined struct {
 	together []content.Problem
 	// required says who must approve, by the owners of the target.
 	required []content.Ownership
+	// files are those changed that are no records. nothing: the merge changes nothing.
+	files   []content.ProposalFile
+	nothing bool
 }
 
 // Proposal returns one proposal. Its Base is the commit of the target that it differs
@@ -205,26 +208,34 @@ func (s *Service) trees(ctx context.Context, commits ...content.Hash) ([]gitrepo
 // Report returns what is to be said of a proposal against its target as it is now. It is
 // remembered by what it depends on, and may take as long as reading and checking a commit.
 func (s *Service) Report(ctx context.Context, p *content.Proposal) (*content.ProposalReport, error) {
-	tip, err := s.tip(ctx, p)
-	if err != nil {
-		return nil, err
+	key := reportKey{p.Head, p.Base} // what became of it is over: only what it changes is told
+	if p.State == content.ProposalOpen {
+		tip, err := s.tip(ctx, p)
+		if err != nil {
+			return nil, err
+		}
+		key.target = content.Hash(tip)
 	}
-	key := reportKey{p.Head, content.Hash(tip)}
 	e, err := s.examine(ctx, key)
 	if err != nil {
 		return nil, err
 	}
-	report := &content.ProposalReport{Head: key.head, Target: key.target, Base: e.base, Conflicts: e.merged.conflicts}
-	report.Checks = []content.Check{e.contentCheck(), e.mergeCheck(), ownersCheck(p, e.required)}
+	report := &content.ProposalReport{Head: key.head, Target: key.target, Base: e.base, Files: e.files, Checks: []content.Check{e.contentCheck()}}
 	if s.cfg.API != nil {
-		report.Checks = slices.Insert(report.Checks, 1, e.apiCheck())
+		report.Checks = append(report.Checks, e.apiCheck())
 	}
-	report.Mergeable = p.State == content.ProposalOpen
-	for _, c := range report.Checks {
-		if c.Status == content.CheckFailed || c.Name == content.CheckOwners && c.Status == content.CheckPending {
-			report.Mergeable = false
-		}
+	if p.State != content.ProposalOpen {
+		return report, nil
 	}
+	reviews, _, err := s.reviewsCheck(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	report.Conflicts = e.merged.conflicts
+	report.Checks = append(report.Checks, e.mergeCheck(), ownersCheck(p, e.required), reviews)
+	report.Mergeable = !slices.ContainsFunc(report.Checks, func(c content.Check) bool {
+		return c.Status == content.CheckFailed || c.Status == content.CheckPending
+	})
 	return report, nil
 }
 
@@ -260,6 +271,9 @@ func (s *Service) look(ctx context.Context, key reportKey) (*examined, error) {
 	if err := s.compareAPI(ctx, e, base, key.head); err != nil {
 		return nil, err
 	}
+	if e.files, err = s.otherFiles(ctx, base, key.head); err != nil {
+		return nil, err
+	}
 	if e.merged, err = s.join(ctx, key, bases, nil); err != nil {
 		return nil, err
 	}
@@ -270,6 +284,29 @@ func (s *Service) look(ctx context.Context, key reportKey) (*examined, error) {
 	}
 	e.required, err = s.required(ctx, key, e.base)
 	return e, err
+}
+
+// otherFiles are the files changed since base that are no records there.
+func (s *Service) otherFiles(ctx context.Context, base *content.View, head content.Hash) ([]content.ProposalFile, error) {
+	found, err := s.differences(ctx, base.Commit, head)
+	if err != nil {
+		return nil, err
+	}
+	var out []content.ProposalFile
+	for _, f := range found {
+		if c, _ := base.Model.Match(f.Path); c != nil {
+			continue
+		}
+		kind := content.Updated
+		switch {
+		case f.Before[0].Mode == 0:
+			kind = content.Created
+		case f.After.Mode == 0:
+			kind = content.Deleted
+		}
+		out = append(out, content.ProposalFile{Path: strings.ToValidUTF8(f.Path, "\uFFFD"), Kind: kind})
+	}
+	return out, nil
 }
 
 func (s *Service) compareAPI(ctx context.Context, e *examined, base *content.View, head content.Hash) error {
@@ -333,6 +370,11 @@ func (s *Service) together(ctx context.Context, e *examined, key reportKey) erro
 	if e.tree, err = s.mergedTree(ctx, key.target, e.merged); err != nil {
 		return err
 	}
+	trees, err := s.trees(ctx, key.target)
+	if err != nil {
+		return err
+	}
+	e.nothing = trees[0] == e.tree
 	commit, err := s.mergeCommit(ctx, nobody, key, e.tree, "candidate\n")
 	if err != nil {
 		return err

@@ -2,6 +2,9 @@ package proposal
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -163,7 +166,8 @@ func (s *Service) Propose(ctx context.Context, by content.Actor, d content.Draft
 	if err := checkTexts(d, true); err != nil {
 		return nil, err
 	}
-	if p, err := s.keyed(ctx, by, d.Key); p != nil || err != nil {
+	key := fingerprint(d)
+	if p, err := s.keyed(ctx, by, d.Key, key); p != nil || err != nil {
 		return p, err
 	}
 	target, tip, err := s.target(ctx)
@@ -179,13 +183,24 @@ func (s *Service) Propose(ctx context.Context, by content.Actor, d content.Draft
 		return nil, err
 	}
 	p, err := s.forge.Open(ctx, by, Opening{
-		Title: d.Title, Description: d.Description, Head: head, Base: base, Target: target, Reviewers: d.Reviewers, Key: d.Key,
+		Title: d.Title, Description: d.Description, Head: head, Base: base, Target: target, Reviewers: d.Reviewers, Key: key,
 	})
 	return s.done(p, err)
 }
 
-// keyed returns the proposal that by made with a key; nil where there is none.
-func (s *Service) keyed(ctx context.Context, by content.Actor, key string) (*content.Proposal, error) {
+// fingerprint is a key with the edits that it was used for; "" for none.
+func fingerprint(d content.Draft) string {
+	if d.Key == "" {
+		return ""
+	}
+	text, _ := json.Marshal(d.Edits)
+	sum := sha256.Sum256(text)
+	return d.Key + " " + hex.EncodeToString(sum[:8])
+}
+
+// keyed returns the proposal that by made with a key, nil where there is none; whole is the
+// key with what it is used for now. What is not the same is refused, rather than dropped.
+func (s *Service) keyed(ctx context.Context, by content.Actor, key, whole string) (*content.Proposal, error) {
 	if key == "" {
 		return nil, nil
 	}
@@ -194,8 +209,13 @@ func (s *Service) keyed(ctx context.Context, by content.Actor, key string) (*con
 		return nil, err
 	}
 	for _, p := range list {
-		if p.Key == key && same(by, p.Author) {
+		at := strings.LastIndexByte(p.Key, ' ')
+		switch {
+		case at < 0 || p.Key[:at] != key || !same(by, p.Author):
+		case p.Key == whole:
 			return p, nil
+		default:
+			return nil, &content.Refusal{Reason: content.RefusedState, Message: fmt.Sprintf("the key %q was used for something else, proposal %d; take another key, or amend that proposal", key, p.Number)}
 		}
 	}
 	return nil, nil
@@ -285,7 +305,8 @@ func (s *Service) attempt(ctx context.Context, by content.Actor, parent content.
 	}
 	made, err := s.repo.WriteCommit(ctx, gitrepo.NewCommit{
 		Tree: tree, Parents: []gitrepo.Hash{gitrepo.Hash(parent)}, Author: s.signature(by.Person), Committer: s.signature(by.Person),
-		Message: paragraphs(message, d.Description),
+		// The description is the merge's: below a title of its own it could end in trailers.
+		Message: paragraphs(message),
 	})
 	if err != nil {
 		return "", nil, fmt.Errorf("write the commit: %w", err)

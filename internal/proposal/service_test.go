@@ -314,10 +314,11 @@ func TestAKeyMakesOneProposal(t *testing.T) {
 	all.Wait()
 	o.same("all at once", numbers, []int{1, 1, 1, 1, 1, 1})
 	o.merge(o.ok(o.Proposal(t.Context(), 1)))
-	d.Edits = nil
 	again := o.ok(o.Propose(t.Context(), aino, d))
 	o.same("long after", []any{again.Number, again.State}, []any{1, content.ProposalMerged})
 	d.Edits = []content.Edit{set(one, "a", "3")}
+	_, err := o.Propose(t.Context(), aino, d)
+	o.refused(err, content.RefusedState, "the key \"k\" was used for something else, proposal 1")
 	o.same("of somebody else", o.ok(o.Propose(t.Context(), eero, d)).Number, 2)
 	d.Key = ""
 	o.same("without a key", []int{o.ok(o.Propose(t.Context(), eero, d)).Number, o.ok(o.Propose(t.Context(), eero, d)).Number}, []int{3, 4})
@@ -703,7 +704,7 @@ func TestKnownProblemsAreToldApart(t *testing.T) {
 	r := o.propose(aino, "A better a", set(ref2, "a", "5"))
 	o.merge(o.propose(eero, "Mend it", set(ref2, "a", "6")))
 	_, err = o.Merge(ctx, maija, r.Number, r.Head, []content.Resolution{{Path: "things/bad.json", Field: "/a", Take: content.SideBase}})
-	o.refused(err, content.RefusedInvalid, "together the content would have 1 problem")
+	o.refused(err, content.RefusedInvalid, "with the resolutions given the content would have 1 problem")
 	// The proposal has the fault that its base has, in a place that both changed.
 	o.push("main", "Worse", map[string]string{"things/worse.json": strings.Replace(broken, `"b": 1`, `"b": 1, "list": ["x"]`, 1)})
 	o.sync()
@@ -712,7 +713,7 @@ func TestKnownProblemsAreToldApart(t *testing.T) {
 	o.merge(o.propose(eero, "Mend it", set(ref3, "list", "[1]")))
 	tip := o.at("main")
 	_, err = o.Merge(ctx, maija, s.Number, s.Head, []content.Resolution{{Path: "things/worse.json", Field: "/list", Take: content.SideTheirs}})
-	o.refused(err, content.RefusedInvalid, "together the content would have 1 problem")
+	o.refused(err, content.RefusedInvalid, "with the resolutions given the content would have 1 problem")
 	o.same("the target", o.at("main"), tip)
 }
 
@@ -910,4 +911,54 @@ func TestAPanicOverOneProposalStopsNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	o.same("shown", shown, map[string]bool{"Fine": true, "Fatal": true})
+}
+
+// What is no record is told, too: nobody approves what they were not shown.
+func TestFilesThatAreNoRecordsAreTold(t *testing.T) {
+	o := hall(t, nil)
+	o.push("proposals/small", "Small correction", map[string]string{
+		"schema/owners.json": `{"owners": [{"files": "**", "people": ["aino@example.org"]}]}`, "Makefile": "all:\n\tfalse\n", "things/one.json": "{\n  \"name\": \"One!\"\n}\n",
+	})
+	o.sync()
+	report, err := o.Report(t.Context(), o.ok(o.Proposal(t.Context(), 1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.same("files", report.Files, []content.ProposalFile{{Path: "Makefile", Kind: content.Created}, {Path: "schema/owners.json", Kind: content.Created}})
+}
+
+// Whether a proposal can be merged is told as it would be decided.
+func TestMergeableIsWhatMergingWouldSay(t *testing.T) {
+	o := hall(t, nil, func(cfg *proposal.Config) { cfg.FourEyes = true })
+	p := o.propose(aino, "Set a", set(one, "a", "2"))
+	told := func(what string, mergeable bool, reviews content.CheckStatus) {
+		t.Helper()
+		p = o.ok(o.Proposal(t.Context(), p.Number))
+		report, err := o.Report(t.Context(), p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		last := report.Checks[len(report.Checks)-1]
+		o.same(what, []any{report.Mergeable, last.Name, last.Status}, []any{mergeable, content.CheckReviews, reviews})
+		_, err = o.Merge(t.Context(), maija, p.Number, p.Head, nil)
+		o.same(what+", merging", err == nil, mergeable)
+	}
+	told("with nobody's approval", false, content.CheckPending)
+	o.ok(o.Review(t.Context(), riikka, p.Number, content.VerdictChangesRequested, p.Head, "No."))
+	told("with changes requested", false, content.CheckFailed)
+	o.ok(o.Review(t.Context(), riikka, p.Number, content.VerdictApproved, p.Head, ""))
+	same := o.propose(eero, "Set a as well", set(one, "a", "2"))
+	told("approved", true, content.CheckPassed)
+
+	o.ok(o.Review(t.Context(), riikka, same.Number, content.VerdictApproved, same.Head, ""))
+	_, err := o.Merge(t.Context(), maija, same.Number, same.Head, nil)
+	o.refused(err, content.RefusedEmpty, "changes nothing")
+	report, err := o.Report(t.Context(), o.ok(o.Proposal(t.Context(), same.Number)))
+	if err != nil || report.Mergeable {
+		t.Errorf("%v: what changes nothing can be merged: %+v", err, report)
+	}
+	report, err = o.Report(t.Context(), o.ok(o.Proposal(t.Context(), p.Number)))
+	if err != nil || len(report.Checks) > 2 {
+		t.Errorf("%v: checks of what is merged: %+v", err, report)
+	}
 }
