@@ -377,20 +377,25 @@ func comparePointers(a, b Pointer) int {
 }
 
 // Missing is how many approvals of the people are still missing; 0 when they have
-// approved. Whoever calls must know who author and approvers are: names and addresses
+// approved. Whoever calls must know who the approvers are: names and addresses
 // that nobody vouches for (IdentityClaimed) are what anyone can write. The zero Person is
 // an author who is not known.
 //
 // As on GitHub, an author does not approve what is their own, and no one counts twice.
 // Where fewer people than Approvals are left without the author, all of them must
 // approve; where none is left, being the author is enough, since nobody else could ever
-// approve (GitHub would let nobody merge).
+// approve (GitHub would let nobody merge): unless the author is claimed, who has to
+// approve, and so to say that it is they.
 func (o *Ownership) Missing(author Person, approvers []Person) int {
+	needed := o.Approvals
 	var others []string
 	for _, handle := range o.People {
 		if !author.Is(handle) {
 			others = append(others, handle)
 		}
+	}
+	if len(others) == 0 && author.Identity == IdentityClaimed {
+		author, others, needed = Person{}, o.People, 1
 	}
 	var counted []Person
 	for _, p := range approvers {
@@ -398,7 +403,7 @@ func (o *Ownership) Missing(author Person, approvers []Person) int {
 			counted = append(counted, p)
 		}
 	}
-	return max(0, min(o.Approvals, len(others))-len(counted))
+	return max(0, min(needed, len(others))-len(counted))
 }
 
 // Is reports whether an owners file means p by handle: an address (what has an "@" inside)

@@ -216,6 +216,7 @@ func TestRequiredNamesTheRecord(t *testing.T) {
 
 func TestMissing(t *testing.T) {
 	anna := Person{Name: "Anna A", Email: "anna@example.org"}
+	claimed := Person{Name: anna.Name, Email: anna.Email, Identity: IdentityClaimed}
 	bertta := Person{Name: "bertta"}
 	cecilia := Person{Name: "Cecilia", Email: "Cecilia@Example.org"}
 	stranger := Person{Name: "Stranger", Email: "stranger@example.org"}
@@ -247,6 +248,10 @@ func TestMissing(t *testing.T) {
 		{"an author who owns, and fewer others than needed", []string{"anna@example.org", "bertta"}, 2, anna, []Person{bertta}, 0},
 		{"the only owner", []string{"anna@example.org"}, 1, anna, nil, 0},
 		{"the only owner, named twice", []string{"anna@example.org", "Anna A"}, 2, anna, nil, 0},
+		{"the only owner, as a commit claims", []string{"anna@example.org", "Anna A"}, 2, claimed, nil, 1},
+		{"the only owner, who says that it is they", []string{"anna@example.org", "Anna A"}, 2, claimed, []Person{anna}, 0},
+		{"the only owner, and someone else", []string{"anna@example.org"}, 1, claimed, []Person{stranger}, 1},
+		{"a claimed author does not, where there is another", []string{"anna@example.org", "bertta"}, 1, claimed, []Person{anna}, 1},
 		{"an author who is not known is no owner", []string{"anna@example.org"}, 1, Person{}, nil, 1},
 	}
 	for _, test := range tests {

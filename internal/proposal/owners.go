@@ -81,18 +81,35 @@ func approvers(p *content.Proposal) []content.Person {
 // missing names those of whom an approval is wanted yet, each once.
 func missing(required []content.Ownership, p *content.Proposal) []string {
 	var out []string
-	approved := approvers(p)
+	approved, author := approvers(p), vouched(p)
 	for _, o := range required {
-		if o.Missing(p.Author, approved) == 0 {
+		if o.Missing(author, approved) == 0 {
 			continue
 		}
+		alone := !slices.ContainsFunc(o.People, func(who string) bool { return !author.Is(who) })
 		for _, who := range o.People {
-			if !p.Author.Is(who) && !slices.Contains(out, who) && !slices.ContainsFunc(approved, func(a content.Person) bool { return a.Is(who) }) {
+			if (alone || !author.Is(who)) && !slices.Contains(out, who) && !slices.ContainsFunc(approved, func(a content.Person) bool { return a.Is(who) }) {
 				out = append(out, who)
 			}
 		}
 	}
 	return out
+}
+
+// vouched is the author of a proposal; one who is only claimed, where a head of it is
+// somebody else's, or of nobody that is known: whoever may push to its branch is not its
+// author by that.
+func vouched(p *content.Proposal) content.Person {
+	author := p.Author
+	var head content.Hash
+	for _, e := range p.Events {
+		known := e.Actor.Identity != content.IdentityClaimed && strings.EqualFold(e.Actor.Email, author.Email) && (author.Email != "" || e.Actor.Name == author.Name)
+		if e.Head != head && !known {
+			author.Identity = content.IdentityClaimed
+		}
+		head = e.Head
+	}
+	return author
 }
 
 // ownersCheck tells whose approval is wanted, and what for.

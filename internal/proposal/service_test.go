@@ -487,6 +487,45 @@ func TestOwners(t *testing.T) {
 	o.merge(mine)
 }
 
+// What a commit says of its author is what anyone can write, and whoever may push to the
+// branch of a proposal is not its author by that.
+func TestOwnersAreNotClaimed(t *testing.T) {
+	owners := `{"owners": [{"collection": "things", "field": "/a", "people": ["riikka@example.org"]}]}`
+	o, ctx := hall(t, map[string]string{"schema/owners.json": owners}), t.Context()
+	a := func(value string) string {
+		return strings.Replace(files["things/one.json"], `"a": 1`, `"a": `+value, 1)
+	}
+	waits := func(what string, number int) *content.Proposal {
+		p := o.ok(o.Proposal(ctx, number))
+		_, err := o.Merge(ctx, maija, number, p.Head, nil)
+		o.same(what, o.refused(err, content.RefusedApproval, "riikka@example.org").Missing, []string{"riikka@example.org"})
+		return p
+	}
+	o.git("fetch", "-q", "origin")
+	o.git("checkout", "-q", "--detach", "origin/main")
+	o.write("things/one.json", a("2"))
+	o.git("add", "-A")
+	o.git("commit", "-q", "-m", "Set a", "--author", "Riikka <riikka@example.org>")
+	o.git("push", "-q", "origin", "HEAD:refs/heads/proposals/claimed")
+	o.sync()
+	p := waits("a commit in her name", 1)
+	o.ok(o.Review(ctx, riikka, 1, content.VerdictApproved, p.Head, ""))
+	o.merge(p)
+
+	mine := o.propose(riikka, "Set a", set(one, "a", "3"))
+	o.git("fetch", "-q", "origin")
+	o.git("checkout", "-q", "--detach", "origin/"+strings.TrimPrefix(mine.Branch, "refs/heads/"))
+	o.write("things/one.json", strings.Replace(o.show(string(mine.Head), "things/one.json")+"\n", `"a": 3`, `"a": 66`, 1))
+	o.commit("Not hers")
+	o.git("push", "-q", "origin", "HEAD:"+mine.Branch)
+	o.sync()
+	waits("what somebody pushed to her branch", mine.Number)
+
+	amended := o.propose(riikka, "Set a once more", set(one, "a", "4"))
+	o.ok(o.Amend(ctx, maija, amended.Number, content.Draft{Base: amended.Head, Edits: []content.Edit{set(one, "a", "67")}}))
+	waits("what somebody else amended", amended.Number)
+}
+
 func TestRightAloneAndWrongTogether(t *testing.T) {
 	o, ctx := hall(t, nil), t.Context()
 	used := o.propose(aino, "Red", set(one, "theme", `"red"`))
