@@ -496,7 +496,8 @@ func (s *Service) isOwn(ctx context.Context, by content.Actor, p *content.Propos
 	return isAmong(by.Person, authors) || slices.ContainsFunc(authors, func(a content.Person) bool { return same(by, a) }), nil
 }
 
-// authors are those who opened a proposal or wrote a commit of it.
+// authors are those who opened a proposal or had a hand in a commit of it: also who
+// committed what is said to be somebody else's.
 func (s *Service) authors(ctx context.Context, p *content.Proposal) ([]content.Person, error) {
 	out := []content.Person{p.Author}
 	tip, err := s.tip(ctx, p)
@@ -507,7 +508,9 @@ func (s *Service) authors(ctx context.Context, p *content.Proposal) ([]content.P
 		if err != nil {
 			return nil, fmt.Errorf("walk the proposal: %w", err)
 		}
-		out = append(out, content.Person{Name: c.Author.Name, Email: c.Author.Email})
+		for _, who := range []gitrepo.Signature{c.Author, c.Committer} {
+			out = append(out, content.Person{Name: who.Name, Email: who.Email})
+		}
 		out = append(out, coAuthors(c.Message)...)
 	}
 	return out, nil

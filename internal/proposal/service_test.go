@@ -409,6 +409,20 @@ func TestFourEyes(t *testing.T) {
 		o.open(fourEyes) // and with it, what they said does not count
 		o.refused(merge(o, p), content.RefusedApproval, "somebody else than its authors")
 	})
+	t.Run("who committed it in another's name is an author", func(t *testing.T) {
+		o := hall(t, nil, fourEyes)
+		o.push("proposals/pair", "Set a", map[string]string{
+			"things/one.json": strings.Replace(files["things/one.json"], `"a": 1`, `"a": 2`, 1),
+		})
+		o.git("commit", "-q", "--amend", "--no-edit", "--author", "Aino <aino@example.org>")
+		o.git("push", "-q", "-f", "origin", "HEAD:refs/heads/proposals/pair")
+		o.sync()
+		p := o.ok(o.Proposal(t.Context(), 1))
+		o.refused(approve(o, actor("Pekka", content.RoleReviewer), p), content.RefusedApproval, "nobody approves their own")
+		if err := approve(o, riikka, p); err != nil {
+			t.Error(err)
+		}
+	})
 	t.Run("without the rule they may", func(t *testing.T) {
 		o := hall(t, nil)
 		p := o.propose(maija, "Set a", set(one, "a", "2"))
