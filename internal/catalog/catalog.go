@@ -12,7 +12,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -42,6 +41,10 @@ type Config struct {
 	Quiet, QuietMost time.Duration
 	// Hold is how long a work tree that Git is busy with is not read; 10 s.
 	Hold time.Duration
+	// Patience is how long reading and checking another revision than the one served may
+	// take before it is given up; 2 min. What is given up is not tried again for five times
+	// as long.
+	Patience time.Duration
 	// Poll is how often all is looked at without a hint; 2 s.
 	Poll time.Duration
 	// Fetch is how often the remote is asked; 0 is never.
@@ -65,6 +68,7 @@ func (c Config) withDefaults() Config {
 	c.Quiet = orElse(c.Quiet, 20*time.Millisecond)
 	c.QuietMost = orElse(c.QuietMost, 250*time.Millisecond)
 	c.Hold = orElse(c.Hold, 10*time.Second)
+	c.Patience = orElse(c.Patience, 2*time.Minute)
 	c.Poll = orElse(c.Poll, 2*time.Second)
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
@@ -118,7 +122,7 @@ const pastViews = 32
 func Open(ctx context.Context, cfg Config) (*Catalog, error) {
 	c := &Catalog{cfg: cfg.withDefaults(), repo: cfg.Repo}
 	c.views, _ = lru.New[pastKey, *content.View](pastViews)
-	c.past.turn = make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2))
+	c.past = newPast(c.cfg.Patience)
 	c.builder = newBuilder(cfg.Repo, cfg.Model)
 	if cfg.Ref == "" && cfg.Repo.WorkTree() != "" {
 		c.scanner = newScanner(cfg.Repo)

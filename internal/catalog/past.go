@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
+	"time"
 
+	"github.com/hashicorp/golang-lru/v2/expirable"
 	"golang.org/x/sync/singleflight"
 
 	"github.com/koonti/koonti/internal/content"
@@ -24,7 +27,22 @@ const ownModel = "own"
 // past makes and keeps the views of other revisions.
 type past struct {
 	flight singleflight.Group
-	turn   chan struct{} // bounds how many are made at once
+	// turn bounds how many are made at once, and ownTurn how many by their own models: what
+	// somebody proposes keeps nobody from reading what was.
+	turn, ownTurn chan struct{}
+	// givenUp are those that took too long; they are not tried again for a while.
+	givenUp *expirable.LRU[pastKey, error]
+}
+
+// keptGivenUp is how many views are remembered to have been given up.
+const keptGivenUp = 1 << 12
+
+func newPast(patience time.Duration) past {
+	turns := max(1, runtime.GOMAXPROCS(0)/2)
+	return past{
+		turn: make(chan struct{}, turns), ownTurn: make(chan struct{}, turns),
+		givenUp: expirable.NewLRU[pastKey, error](keptGivenUp, nil, 5*patience),
+	}
 }
 
 // At returns the view of a revision (DESIGN, Revisions; "HEAD" is the commit
@@ -89,21 +107,37 @@ func (c *Catalog) made(ctx context.Context, key pastKey, served *content.View) (
 	}
 }
 
-func (c *Catalog) makePast(ctx context.Context, key pastKey, served *content.View) (*content.View, error) {
-	c.past.turn <- struct{}{}
-	defer func() { <-c.past.turn }()
+// makePast makes a view, whoever made the commit: what takes too long is given up, and
+// what panics is an error.
+func (c *Catalog) makePast(ctx context.Context, key pastKey, served *content.View) (view *content.View, err error) {
+	if err, ok := c.past.givenUp.Get(key); ok {
+		return nil, err
+	}
+	read, turn := c.builder.past, c.past.turn
+	if key.model == ownModel {
+		read, turn = c.builder.own, c.past.ownTurn
+	}
+	turn <- struct{}{}
+	defer func() { <-turn }()
+	defer func() {
+		if fault := recover(); fault != nil {
+			err = fmt.Errorf("panic: %v", fault)
+		}
+	}()
+	ctx, cancel := context.WithTimeout(ctx, c.cfg.Patience)
+	defer cancel()
 	commit, err := c.repo.Commit(ctx, key.commit)
 	if err != nil {
 		return nil, err
 	}
-	read := c.builder.past
-	if key.model == ownModel {
-		read = c.builder.own
-	}
-	view, err := read(ctx, commit, served)
-	if err == nil {
+	view, err = read(ctx, commit, served)
+	switch {
+	case err == nil:
 		view.Published = c.cfg.Now()
 		c.views.Add(key, view)
+	case errors.Is(err, context.DeadlineExceeded):
+		err = public{fmt.Errorf("to read and check commit %s takes more than %s; its schemas or its records ask for too much", key.commit.Short(), c.cfg.Patience), content.ErrUnavailable}
+		c.past.givenUp.Add(key, err)
 	}
 	return view, err
 }

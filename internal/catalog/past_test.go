@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/koonti/koonti/internal/content"
 )
@@ -259,5 +260,37 @@ func TestAnUnreachableCommitIsReadByItsOwnModel(t *testing.T) {
 	}
 	if _, err := c.At(context.Background(), changed); err == nil {
 		t.Error("a client may read a commit that nothing exposed reaches")
+	}
+}
+
+// Anyone may push a schema that takes as long as there are steps, for any number of
+// records: it keeps nobody from reading other revisions, and is given up.
+func TestARevisionThatTakesTooLongIsGivenUp(t *testing.T) {
+	w := newWork(t)
+	defs := `{"type": "object"}`
+	for i := range 24 {
+		defs += fmt.Sprintf(`, "d%d": {"allOf": [{"$ref": "#/$defs/d%d"}, {"$ref": "#/$defs/d%d"}]}`, i+1, i, i)
+	}
+	w.git("checkout", "-q", "-b", "slow")
+	w.write("schema/thing.json", `{"$ref": "#/$defs/d24", "$defs": {"d0": `+defs+`}}`)
+	long := `{"name": "` + strings.Repeat("x", 1000) + `", "values": [` + strings.Repeat("1,", 1000) + `1]}`
+	for i := range 400 {
+		w.write(fmt.Sprintf("things/slow%d.json", i), long+strings.Repeat(" ", i))
+	}
+	slow := content.Hash(w.commit("slow"))
+	w.git("checkout", "-q", "main")
+	c := w.open(Config{Patience: time.Second})
+	given := make(chan error, 1)
+	go func() {
+		_, err := c.Own(context.Background(), slow)
+		given <- err
+	}()
+	at(t, c, "main")
+	if err := <-given; !errors.Is(err, content.ErrUnavailable) || !strings.Contains(err.Error(), "takes more than 1s") {
+		t.Fatalf("got %v, want ErrUnavailable", err)
+	}
+	start := time.Now()
+	if _, err := c.Own(context.Background(), slow); !errors.Is(err, content.ErrUnavailable) || time.Since(start) > 900*time.Millisecond {
+		t.Errorf("asked again: %v after %s, want what was said before", err, time.Since(start))
 	}
 }
