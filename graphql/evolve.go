@@ -14,8 +14,11 @@ import (
 // The classes and words are those of `graphql-inspector diff` (@graphql-inspector/core
 // 8) as it is without options: what is inside a new type or field is not told by
 // itself. Descriptions are no changes. An error wraps content.ErrInvalid and says which
-// model has no API.
+// model has no API, or content.ErrTooLarge (see Fits).
 func Compare(before, after *content.Model) ([]content.APIChange, error) {
+	if err := Fits(after, before); err != nil {
+		return nil, err
+	}
 	var systems [2]*system
 	for i, m := range []*content.Model{before, after} {
 		var err error

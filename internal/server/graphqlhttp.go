@@ -166,7 +166,10 @@ func (h *handler) asked(r *http.Request) (*content.View, error) {
 	if err != nil {
 		return nil, err
 	}
-	return h.catalog.Own(r.Context(), view.Commit)
+	if view, err = h.catalog.Own(r.Context(), view.Commit); err != nil {
+		return nil, err
+	}
+	return view, graphql.Fits(view.Model, h.catalog.Current().Model)
 }
 
 // mutate runs a mutation, if the one who asks may write as much. Its answer is kept
