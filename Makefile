@@ -70,6 +70,7 @@ $(GITEA_DIR)/gitea:
 	@mkdir -p "$(dir $(GITEA_DIR))"; set -e; \
 	work=$$(mktemp -d "$(GITEA_DIR).XXXXXX"); trap 'rm -rf "$$work"' EXIT; \
 	module=$$(cd "$$work" && $(GO) mod download -json code.gitea.io/gitea@v$(GITEA_VERSION) | sed -n 's/^\t"Dir": "\(.*\)",*$$/\1/p'); \
+	test -n "$$module" || { echo "Gitea $(GITEA_VERSION) cannot be downloaded: is the Go module proxy reachable?" >&2; exit 1; }; \
 	cp -R "$$module/." "$$work" && chmod -R u+w "$$work"; \
 	(cd "$$work" && nice $(GO) build -trimpath -tags 'sqlite sqlite_unlock_notify' -ldflags='-s -w -X main.Version=$(GITEA_VERSION)' -o gitea .); \
 	rm -rf "$(GITEA_DIR)"; mv "$$work" "$(GITEA_DIR)"

@@ -98,6 +98,10 @@ OFFLINE_MODE = true
 [database]
 DB_TYPE = sqlite3
 PATH = {{.Dir}}/gitea.db
+SQLITE_JOURNAL_MODE = WAL
+
+[git.config]
+core.fsync = none
 
 [repository]
 DEFAULT_BRANCH = main
