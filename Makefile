@@ -3,7 +3,7 @@
 ADDR ?= 127.0.0.1:8080
 GO   ?= go
 
-.PHONY: run build test ecosystem check vuln bench realworld fuzz gitea e2e
+.PHONY: run build test laws ecosystem check vuln bench realworld fuzz gitea e2e
 
 run: build
 	./bin/koonti serve --addr $(ADDR)
@@ -19,6 +19,11 @@ RACE := $(shell CGO_ENABLED=1 $(GO) env CC >/dev/null 2>&1 && command -v $$($(GO
 test: ecosystem
 	@test -n "$(RACE)" || echo "no C compiler: the tests run without the race detector"
 	$(GO) test $(RACE) ./...
+
+# That no accepted edit is ever lost, with as many proposals as it is promised for; in
+# `make test` there are fewer.
+laws:
+	KOONTI_LAWS=2000 $(GO) test -count=1 -v -timeout 30m -run TestNoAcceptedEditIsLost ./internal/proposal
 
 # The tools of the GraphQL ecosystem, from a lock file, against the live server.
 ECO := graphql/ecosystem
