@@ -42,17 +42,19 @@ func (e *editor) edit(files map[string]string) {
 		done := false
 		for i := range v.Kids {
 			if v.Kids[i].Name == member {
-				out.Kids, done = append(out.Kids, *added), true
+				if done = true; value != "null" { // which removes it
+					out.Kids = append(out.Kids, *added)
+				}
 				continue
 			}
 			out.Kids = append(out.Kids, v.Kids[i])
 		}
-		if !done {
+		if !done && value != "null" {
 			out.Kids = append(out.Kids, *added)
 		}
 		files[path] = content.Format(out, nil, nil)
 	}
-	switch e.random.IntN(8) {
+	switch e.random.IntN(10) {
 	case 0, 1:
 		set("a", fmt.Sprint(e.random.IntN(3)))
 	case 2, 3:
@@ -66,6 +68,13 @@ func (e *editor) edit(files map[string]string) {
 		delete(files, path)
 	case 7:
 		if e.random.IntN(3) == 0 {
+			delete(files, path)
+		}
+	case 8:
+		set("b", "null")
+	case 9: // where the other side may put something too
+		if shared := "things/shared.json"; files[shared] == "" && e.random.IntN(2) == 0 {
+			files[shared] = files[path]
 			delete(files, path)
 		}
 	}
