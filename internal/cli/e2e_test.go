@@ -132,8 +132,8 @@ func reviewsOnBothSides(w *town) {
 	w.judges(w.folk.reviewer, n, sdk.ReviewStateApproved, "Now it is.")
 	w.comes(n, "approved again in Gitea", is("(APPROVED Riku Reviewer)", "(CHANGES_REQUESTED Riku Reviewer)", "APPROVED Riku Reviewer"))
 
-	w.did(w.folk.maintainer, reviewing, at(p, "verdict", "CHANGES_REQUESTED", "text", "Wait."))
-	w.did(w.folk.maintainer, reviewing, at(p, "verdict", "APPROVED", "text", "Well."))
+	w.did(w.folk.maintainer, verdictOn, at(p, "verdict", "CHANGES_REQUESTED", "text", "Wait."))
+	w.did(w.folk.maintainer, verdictOn, at(p, "verdict", "APPROVED", "text", "Well."))
 	there := given[[]*sdk.PullReview](w)(w.as(w.folk.reader).ListPullReviews("root", w.name, int64(n), sdk.ListPullReviewsOptions{}))
 	var got []string
 	for _, r := range there {
@@ -152,7 +152,7 @@ func reviewsOnBothSides(w *town) {
 			w.t.Errorf("a review of what was there before counts: %+v", r)
 		}
 	}
-	w.refused("OUTDATED", w.folk.reviewer, reviewing, map[string]any{"n": n, "head": there[0].CommitID, "verdict": "APPROVED"})
+	w.refused("OUTDATED", w.folk.reviewer, verdictOn, map[string]any{"n": n, "head": there[0].CommitID, "verdict": "APPROVED"})
 }
 
 // ownersApprove: a field has an owner; the status that Gitea shows follows the reviews.
@@ -228,7 +228,7 @@ func (w *town) told(n int, title, approver, merger, record string) {
 
 func mergesOnBothSides(w *town) {
 	p := w.propose("A project", newProject("uusi-a"))
-	w.did(w.folk.reviewer, reviewing, at(p, "verdict", "APPROVED"))
+	w.did(w.folk.reviewer, verdictOn, at(p, "verdict", "APPROVED"))
 	q := w.did(w.folk.maintainer, merging, at(p))
 	w.publishedSoon("uusi-a")
 	w.merged(q, "maintainer")
@@ -425,7 +425,7 @@ func protectedBranch(w *town) {
 		w.t.Errorf("the words of Gitea are lost: %s", says)
 	}
 	w.expect("on Gitea", []any{false, p.Head}, []any{w.pull(p.Number).HasMerged, w.pull(p.Number).Head.Sha})
-	w.did(w.folk.reviewer, reviewing, at(p, "verdict", "APPROVED"))
+	w.did(w.folk.reviewer, verdictOn, at(p, "verdict", "APPROVED"))
 	w.merged(w.did(w.folk.maintainer, merging, at(p)), "maintainer")
 	w.expect("what is served", 40.0, w.value("", "", "sharePercent"))
 }
@@ -433,14 +433,14 @@ func protectedBranch(w *town) {
 func giteaAway(w *town) {
 	w.serve("--fetch", "1s")
 	p := w.propose("A share", themeEdit("/sharePercent", 40))
-	w.did(w.folk.reviewer, reviewing, at(p, "verdict", "APPROVED", "text", "Well."))
+	w.did(w.folk.reviewer, verdictOn, at(p, "verdict", "APPROVED", "text", "Well."))
 	p = w.look(p.Number)
 	w.gitea.Stop()
 	w.readsOn(p)
 	for name, write := range map[string]reply{
 		"proposing":  w.post(w.folk.editor, fill(proposing), draft("Another", themeEdit("/ordinal", 9))),
 		"amending":   w.post(w.folk.editor, fill(amending), map[string]any{"input": map[string]any{"number": p.Number, "head": p.Head, "edits": []any{themeEdit("/ordinal", 9)}}}),
-		"reviewing":  w.post(w.folk.reviewer, fill(reviewing), at(p, "verdict", "APPROVED")),
+		"verdictOn":  w.post(w.folk.reviewer, fill(verdictOn), at(p, "verdict", "APPROVED")),
 		"merging":    w.post(w.folk.maintainer, fill(merging), at(p)),
 		"commenting": w.post(w.folk.editor, fill(saying), map[string]any{"n": p.Number, "text": "Hello?"}),
 		"closing":    w.post(w.folk.editor, fill(closing), map[string]any{"n": p.Number}),

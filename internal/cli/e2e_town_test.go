@@ -380,7 +380,7 @@ func (w *town) refused(reason, token, mutation string, variables map[string]any)
 const (
 	proposing = `($input: ProposeInput!) propose(input: $input)`
 	amending  = `($input: AmendProposalInput!) amendProposal(input: $input)`
-	reviewing = `($n: Int!, $head: String!, $verdict: Verdict!, $text: String) reviewProposal(number: $n, head: $head, verdict: $verdict, text: $text)`
+	verdictOn = `($n: Int!, $head: String!, $verdict: Verdict!, $text: String) reviewProposal(number: $n, head: $head, verdict: $verdict, text: $text)`
 	merging   = `($n: Int!, $head: String!, $with: [ResolutionInput!]) mergeProposal(number: $n, head: $head, resolutions: $with)`
 	closing   = `($n: Int!) closeProposal(number: $n)`
 	reopening = `($n: Int!) reopenProposal(number: $n)`
