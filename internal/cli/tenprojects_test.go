@@ -67,8 +67,8 @@ func (p asker) post(body []byte) (int, string) {
 	return response.StatusCode, string(text)
 }
 
-// refusal is what a payload says where it was not done.
-type refusal struct {
+// refusedWith is what a payload says where it was not done.
+type refusedWith struct {
 	Reason, Message string
 	Missing         []string
 	Problems        []struct{ Path, Message string }
@@ -80,7 +80,7 @@ type payload struct {
 		Number                int
 		Head, State, MergedAs string
 	}
-	Refusal *refusal
+	Refusal *refusedWith
 }
 
 // otherProjects are the projects of the table, as the documents that records would be.
