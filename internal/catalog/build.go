@@ -17,8 +17,8 @@ import (
 	"github.com/koonti/koonti/internal/gitrepo"
 )
 
-// builder makes views. served belongs to the catalog's one writer; past is safe
-// for concurrent use.
+// builder makes views. served belongs to the catalog's one writer; past and own are
+// safe for concurrent use.
 type builder struct {
 	repo     *gitrepo.Repo
 	compiler *compiler
@@ -30,8 +30,9 @@ type builder struct {
 	current atomic.Pointer[compiled]
 	// made says what the view being served was made of.
 	made basis
-	// held are the verdicts of the view being served, by path.
-	held map[string]heldVerdict
+	// held are the verdicts of the view being served, by path: most of those of any other
+	// view. What it leads to is not changed.
+	held atomic.Pointer[map[string]heldVerdict]
 }
 
 // verdictKey names a verdict by all that it depends on.
@@ -114,7 +115,7 @@ func (b *builder) served(ctx context.Context, h head, t tree, previous *content.
 		return previous, nil
 	}
 	b.made = basis{} // until the view is made
-	if err := b.gather(ctx, m, files, b.held); err != nil {
+	if err := b.gather(ctx, m, files); err != nil {
 		return nil, err
 	}
 	b.hold(m)
@@ -183,14 +184,14 @@ func (b *builder) asItIs(ctx context.Context, commit gitrepo.Commit, t *commitTr
 	if err != nil {
 		return nil, err
 	}
-	if err := b.gather(ctx, m, files, nil); err != nil {
+	if err := b.gather(ctx, m, files); err != nil {
 		return nil, err
 	}
 	return m.view(served.Snapshot, nil), nil
 }
 
 // gather tells records from attachments and passes a verdict on each record.
-func (b *builder) gather(ctx context.Context, m *material, files []file, held map[string]heldVerdict) error {
+func (b *builder) gather(ctx context.Context, m *material, files []file) error {
 	model := m.compiled.model()
 	var entries []check.Entry
 	var candidates []file
@@ -215,11 +216,15 @@ func (b *builder) gather(ctx context.Context, m *material, files []file, held ma
 	for i, l := range located {
 		m.located[i] = locatedFile{Ref: l.Ref, file: candidates[l.Index], collection: model.Collection(l.Collection)}
 	}
-	return b.judge(ctx, m, held)
+	return b.judge(ctx, m)
 }
 
 // judge passes the verdicts, on all cores.
-func (b *builder) judge(ctx context.Context, m *material, held map[string]heldVerdict) error {
+func (b *builder) judge(ctx context.Context, m *material) error {
+	held := map[string]heldVerdict{}
+	if now := b.held.Load(); now != nil {
+		held = *now
+	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.GOMAXPROCS(0))
 	for i := range m.located {
@@ -227,6 +232,11 @@ func (b *builder) judge(ctx context.Context, m *material, held map[string]heldVe
 		key := verdictKey{l.file.blob, l.file.path, m.compiled.keys[l.Collection]}
 		if h, ok := held[l.file.path]; ok && h.key == key {
 			l.verdict = h.verdict
+			continue
+		}
+		// Most are known, whatever the revision: no goroutine for those.
+		if v, ok := b.verdicts.Get(key); ok {
+			l.verdict = v
 			continue
 		}
 		group.Go(func() (err error) {
@@ -259,12 +269,13 @@ func (b *builder) verdict(ctx context.Context, t tree, checker *check.Checker, r
 
 // hold remembers the verdicts of what is served.
 func (b *builder) hold(m *material) {
-	b.held = make(map[string]heldVerdict, len(m.located))
+	held := make(map[string]heldVerdict, len(m.located))
 	for i := range m.located {
 		l := &m.located[i]
 		key := verdictKey{l.file.blob, l.file.path, m.compiled.keys[l.Collection]}
-		b.held[l.file.path] = heldVerdict{key, l.verdict}
+		held[l.file.path] = heldVerdict{key, l.verdict}
 	}
+	b.held.Store(&held)
 }
 
 // view assembles what was gathered; replaced are the versions served in the place

@@ -62,7 +62,7 @@ func Examine(ctx context.Context, cfg Config, revision string) (*Report, error) 
 	if err != nil {
 		return nil, err
 	}
-	if err := b.gather(ctx, m, files, nil); err != nil {
+	if err := b.gather(ctx, m, files); err != nil {
 		return nil, err
 	}
 	view := m.view(nil, nil)
