@@ -440,7 +440,7 @@ func (e *person) edit(r *content.Record) (content.Edit, []op) {
 func proposals(t *testing.T) int {
 	text := os.Getenv("KOONTI_LAWS")
 	if text == "" {
-		return 150
+		return 100
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil {
@@ -539,14 +539,15 @@ func (o *office) killAgainAndAgain(total int, told *acknowledged) (kills, locks 
 			o.Fatal(err)
 		}
 		var killer *time.Timer
-		for lines := bufio.NewReader(out); ; {
+		lines, last := bufio.NewReader(out), 2+random.IntN(16)
+		for n := 1; ; n++ {
 			line, err := lines.ReadString('\n')
 			if err != nil { // what is half a line was told to nobody
 				break
 			}
 			told.add(strings.TrimSpace(line))
-			if killer == nil { // it is at work
-				killer = time.AfterFunc(time.Duration(100+random.IntN(900))*time.Millisecond, func() {
+			if n == last {
+				killer = time.AfterFunc(time.Duration(random.IntN(30))*time.Millisecond, func() {
 					if told.highest() < total { // after that it may come to an end
 						_ = c.Process.Kill()
 					}

@@ -346,14 +346,30 @@ func (s *Service) join(ctx context.Context, key reportKey, bases []gitrepo.Hash,
 	return j.merge(ctx, trees[:n], trees[n], trees[n+1])
 }
 
+// fewAsked is how many commits are looked for in the past of another one by one, before
+// all of that past is walked.
+const fewAsked = 16
+
 // between yields the commits that tip reaches and base does not.
 func (s *Service) between(ctx context.Context, base, tip gitrepo.Hash) iter.Seq2[gitrepo.Commit, error] {
 	return func(yield func(gitrepo.Commit, error) bool) {
 		var failed error
+		var past map[gitrepo.Hash]bool
+		asked := 0
 		known := func(h gitrepo.Hash) bool {
-			has, err := s.repo.IsAncestor(ctx, h, base)
-			failed = errors.Join(failed, err)
-			return has
+			if asked++; asked <= fewAsked {
+				has, err := s.repo.IsAncestor(ctx, h, base)
+				failed = errors.Join(failed, err)
+				return has
+			}
+			if past == nil {
+				past = map[gitrepo.Hash]bool{}
+				for c, err := range s.repo.Walk(ctx, []gitrepo.Hash{base}, nil) {
+					failed = errors.Join(failed, err)
+					past[c.Hash] = true
+				}
+			}
+			return past[h]
 		}
 		for c, err := range s.repo.Walk(ctx, []gitrepo.Hash{tip}, known) {
 			if err = errors.Join(err, failed); !yield(c, err) || err != nil {

@@ -627,6 +627,22 @@ func TestOnlyWhatACommitRenamedIsFollowed(t *testing.T) {
 		o.merge(p)
 		o.same("at its new name", []any{strings.Contains(o.show("main", "things/eins.json"), `"a": 2`), o.show("main", "things/one.json")}, []any{true, ""})
 	})
+	t.Run("renamed and deleted long ago", func(t *testing.T) {
+		o, ctx := hall(t, nil), t.Context()
+		two := content.Ref{Collection: "things", ID: "two"}
+		o.merge(o.propose(aino, "Two", put(two)))
+		p := o.propose(aino, "Set a", set(one, "a", "2"))
+		q := o.propose(aino, "Set a of the second", set(two, "a", "2"))
+		o.merge(o.propose(eero, "Once", rename("one", "uno")))
+		o.merge(o.propose(eero, "Away", content.Edit{Kind: content.EditDelete, Ref: two}))
+		for i := range 20 {
+			o.merge(o.propose(eero, "Others", put(content.Ref{Collection: "things", ID: content.ID(fmt.Sprint("other", i))})))
+		}
+		_, err := o.Merge(ctx, maija, q.Number, q.Head, nil)
+		o.same("conflict", o.refused(err, content.RefusedConflict, "1 place").Conflicts[0].Path, "things/two.json")
+		o.merge(p)
+		o.same("at its new name", strings.Contains(o.show("main", "things/uno.json"), `"a": 2`), true)
+	})
 	t.Run("renamed by the proposal", func(t *testing.T) {
 		o := hall(t, nil)
 		p := o.propose(aino, "Once", rename("one", "uno"))
