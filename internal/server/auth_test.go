@@ -287,6 +287,44 @@ func TestWhoMayWrite(t *testing.T) {
 	}
 }
 
+// What those send who may write takes several times its size in memory.
+func TestLargeRequestsAreBounded(t *testing.T) {
+	s, _ := guarded(t, Config{}, access.Config{Forge: askPeople})
+	const mutation = `{"query": "mutation { __typename }", "variables": {"a": %s}}`
+	send := func(name, token string, variable string, status int) {
+		t.Helper()
+		r := s.do("POST", "/graphql", fmt.Sprintf(mutation, variable), bearing(token, "Content-Type", typeJSON))
+		if body := text(t, r); r.StatusCode != status {
+			t.Errorf("%s: %d %.200s, want %d", name, r.StatusCode, body, status)
+		}
+	}
+	long := `"` + strings.Repeat(`,[{\"`, maxMarks) + `"`
+	send("a long text", "editor", long, 200)
+	send("a long text of one who may not write", "reader", long, 413)
+	send("as many values as may be", "editor", "["+strings.Repeat("0,", maxMarks-100)+"0]", 200)
+	send("more values", "editor", "["+strings.Repeat("0,", maxMarks)+"0]", 413)
+
+	h := &handler{server: New(Config{})}
+	large := httptest.NewRequest("POST", "/graphql", strings.NewReader(long))
+	large = large.WithContext(context.WithValue(large.Context(), askerContext{}, asker{Identity: access.Identity{Actor: people["editor"]}}))
+	var leave func()
+	for range largeAtOnce {
+		var err error
+		if _, leave, err = h.admit(large); err != nil {
+			t.Fatal(err)
+		}
+	}
+	gone, end := context.WithCancel(large.Context())
+	end()
+	if _, _, err := h.admit(large.WithContext(gone)); !errors.Is(err, context.Canceled) {
+		t.Errorf("one more: %v, want it to wait", err)
+	}
+	leave()
+	if limit, _, err := h.admit(large); err != nil || limit != maxWritten {
+		t.Errorf("after one has left: %d, %v", limit, err)
+	}
+}
+
 // On this machine Git's user asks, and pages of other sites do not: neither do they see
 // what only the user may, nor do they get it from what a browser kept.
 func TestPagesOfOtherSitesDoNotSpeakForGitsUser(t *testing.T) {

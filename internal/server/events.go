@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"sync"
 	"time"
@@ -179,7 +180,13 @@ func (s *stream) once(ctx context.Context, body []byte) error {
 func (h *handler) events(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Add("Vary", "Accept")
 	s := &stream{w: w, control: http.NewResponseController(w), patience: h.server.cfg.Patience}
-	request, err := h.request(w, r)
+	limit, leave, err := h.admit(r)
+	if err != nil {
+		return h.refuse(w, typeJSON, h.server.refusal(w, err))
+	}
+	leave = sync.OnceFunc(leave)
+	defer leave()
+	request, err := h.request(w, r, limit)
 	var wrong *requestError
 	if errors.As(err, &wrong) {
 		if wrong.status == http.StatusOK {
@@ -208,7 +215,10 @@ func (h *handler) events(w http.ResponseWriter, r *http.Request) error {
 	switch {
 	case r.Context().Err() != nil:
 		return r.Context().Err()
+	case sub != nil && r.ContentLength > maxBody: // it would be kept as long as the stream
+		return h.refuse(w, typeJSON, &requestError{status: http.StatusRequestEntityTooLarge, text: fmt.Sprintf("the request is over %d bytes", maxBody)})
 	case sub != nil:
+		leave()
 		return h.follow(s, r, sub)
 	}
 	h.server.metrics.queries.WithLabelValues(outcome(response)).Inc()

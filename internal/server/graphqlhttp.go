@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/munnerz/goautoneg"
 
@@ -33,12 +34,52 @@ const (
 	maxWritten = 48 << 20
 )
 
-// bodyLimit is the largest body that is read of the one who asks.
-func bodyLimit(r *http.Request) int64 {
-	if a := askerOf(r); a.err == nil && a.Actor.ID != "" && a.Actor.Role.Allows(content.RoleEditor) {
-		return maxWritten
+// Bounds of what bodies take in memory, which is several times their size.
+const (
+	// largeAtOnce is how many bodies over maxBody are dealt with at once, and largePatience
+	// how long the next one waits.
+	largeAtOnce   = 3
+	largePatience = 10 * time.Second
+	// maxMarks is how many commas and brackets a body may have: each stands for a value,
+	// which takes a hundred times as many bytes, and all in one request may be far fewer.
+	maxMarks = 500_000
+)
+
+// admit says how large a body is read of the one who asks. The caller must call leave when
+// the request has been answered. The error wraps content.ErrUnavailable, or is that of the
+// request's context.
+func (h *handler) admit(r *http.Request) (limit int64, leave func(), err error) {
+	a := askerOf(r)
+	mayWrite := a.err == nil && a.Actor.ID != "" && a.Actor.Role.Allows(content.RoleEditor)
+	if !mayWrite || r.ContentLength >= 0 && r.ContentLength <= maxBody {
+		return maxBody, func() {}, nil
 	}
-	return maxBody
+	timer := time.NewTimer(largePatience)
+	defer timer.Stop()
+	select {
+	case h.server.large <- struct{}{}:
+		return maxWritten, func() { <-h.server.large }, nil
+	case <-timer.C:
+		return 0, nil, fmt.Errorf("too many large requests at once; send it again: %w", content.ErrUnavailable)
+	case <-r.Context().Done():
+		return 0, nil, r.Context().Err()
+	}
+}
+
+// tooMany reports whether a body has more values than anything may ask for.
+func tooMany(body []byte) bool {
+	marks, inText := 0, false
+	for i := 0; i < len(body); i++ {
+		switch c := body[i]; {
+		case inText && c == '\\':
+			i++
+		case c == '"':
+			inText = !inText
+		case !inText && (c == ',' || c == '[' || c == '{'):
+			marks++
+		}
+	}
+	return marks > maxMarks
 }
 
 // answerKey names an answer by all that it depends on. Only answers that do not
@@ -84,7 +125,12 @@ func (h *handler) graphql(w http.ResponseWriter, r *http.Request) error {
 		header.Set("Content-Type", typeJSON+"; charset=utf-8")
 		return h.refuse(w, typeJSON, &requestError{status: http.StatusNotAcceptable, text: "answers are " + typeResponse + " or " + typeJSON + ", those to subscriptions " + typeEvents + "; accept one of them"})
 	}
-	request, err := h.request(w, r)
+	limit, leave, err := h.admit(r)
+	if err != nil {
+		return h.refuse(w, media, h.server.refusal(w, err))
+	}
+	defer leave()
+	request, err := h.request(w, r, limit)
 	var refused *requestError
 	if errors.As(err, &refused) {
 		return h.refuse(w, media, refused)
@@ -95,13 +141,13 @@ func (h *handler) graphql(w http.ResponseWriter, r *http.Request) error {
 	return h.answer(w, r, media, request)
 }
 
-// request reads a GraphQL request, complete. Whatever is no such request is a
-// *requestError.
-func (h *handler) request(w http.ResponseWriter, r *http.Request) (graphql.Request, error) {
+// request reads a GraphQL request, complete, of a body of at most limit bytes. Whatever is
+// no such request is a *requestError.
+func (h *handler) request(w http.ResponseWriter, r *http.Request, limit int64) (graphql.Request, error) {
 	if err := askerOf(r).err; err != nil {
 		return graphql.Request{}, h.server.refusal(w, err)
 	}
-	request, err := parseRequest(w, r)
+	request, err := parseRequest(w, r, limit)
 	if err != nil {
 		return request, err
 	}
@@ -259,12 +305,12 @@ func (e *requestError) body() []byte {
 
 // parseRequest reads a GraphQL request from the URL or the body (GraphQL over HTTP,
 // section 5.4 and 5.5). Whatever is no such request is a *requestError.
-func parseRequest(w http.ResponseWriter, r *http.Request) (graphql.Request, error) {
+func parseRequest(w http.ResponseWriter, r *http.Request, limit int64) (graphql.Request, error) {
 	switch r.Method {
 	case http.MethodGet, http.MethodHead:
 		return fromURL(r.URL.RawQuery)
 	case http.MethodPost:
-		return fromBody(w, r)
+		return fromBody(w, r, limit)
 	}
 	return graphql.Request{}, &requestError{status: http.StatusMethodNotAllowed, allow: "GET, HEAD, POST", text: "ask with POST, or with GET for queries"}
 }
@@ -291,7 +337,7 @@ func fromURL(raw string) (request graphql.Request, err error) {
 	return request, nil
 }
 
-func fromBody(w http.ResponseWriter, r *http.Request) (request graphql.Request, err error) {
+func fromBody(w http.ResponseWriter, r *http.Request, limit int64) (request graphql.Request, err error) {
 	media, parameters, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || media != typeJSON {
 		return request, &requestError{status: http.StatusUnsupportedMediaType, text: "send the request as Content-Type: application/json"}
@@ -299,7 +345,6 @@ func fromBody(w http.ResponseWriter, r *http.Request) (request graphql.Request, 
 	if charset := parameters["charset"]; charset != "" && !strings.EqualFold(charset, "utf-8") {
 		return request, &requestError{status: http.StatusUnsupportedMediaType, text: "send the request in UTF-8"}
 	}
-	limit := bodyLimit(r)
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
 	var tooLarge *http.MaxBytesError
 	if errors.As(err, &tooLarge) {
@@ -307,6 +352,9 @@ func fromBody(w http.ResponseWriter, r *http.Request) (request graphql.Request, 
 	}
 	if err != nil {
 		return request, bad("the request could not be read")
+	}
+	if tooMany(body) {
+		return request, &requestError{status: http.StatusRequestEntityTooLarge, text: fmt.Sprintf("the request has more than %d values", maxMarks)}
 	}
 	return decodeRequest(body)
 }

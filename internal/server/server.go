@@ -69,8 +69,9 @@ type Server struct {
 	answers *lru.Cache[answerKey, *answer]
 	queries *lru.Cache[string, string] // persisted, by SHA-256 in hexadecimal
 	metrics *metrics
-	// writes bounds what one actor writes.
+	// writes bounds what one actor writes, large how many large requests there are at once.
 	writes *access.Throttle[string]
+	large  chan struct{}
 	// audience are the subscribers.
 	audience audience
 }
@@ -89,7 +90,7 @@ func New(cfg Config) *Server {
 	cfg.KeepAlive, cfg.Patience = cmp.Or(cfg.KeepAlive, defaultKeepAlive), cmp.Or(cfg.Patience, defaultPatience)
 	cfg.GiveUp = cmp.Or(cfg.GiveUp, defaultGiveUp)
 	cfg.WriteEvery, cfg.WriteBurst = cmp.Or(cfg.WriteEvery, defaultWriteEvery), cmp.Or(cfg.WriteBurst, defaultWriteBurst)
-	s := &Server{cfg: cfg, writes: access.NewThrottle[string](cfg.WriteEvery, cfg.WriteBurst), log: cfg.Logger, metrics: newMetrics(cfg.Version)}
+	s := &Server{cfg: cfg, large: make(chan struct{}, largeAtOnce), writes: access.NewThrottle[string](cfg.WriteEvery, cfg.WriteBurst), log: cfg.Logger, metrics: newMetrics(cfg.Version)}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
