@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	netmail "net/mail"
@@ -76,7 +77,12 @@ func isLoopback(host string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// send sends one letter. The error names no address.
+// errUndeliverable says that a mail was refused for good: it is not sent again, and does
+// not hold up those behind it.
+var errUndeliverable = errors.New("the mail is refused for good")
+
+// send sends one letter. The error names no address, and so has nothing of what the server
+// said but the code; it wraps errUndeliverable where that is 5xx (RFC 5321, 4.2.1).
 func (m *Mailer) send(ctx context.Context, l letter) error {
 	msg := mail.NewMsg()
 	if err := msg.From(m.from); err != nil {
@@ -93,8 +99,15 @@ func (m *Mailer) send(ctx context.Context, l letter) error {
 	msg.SetGenHeader(mail.HeaderInReplyTo, thread)
 	msg.SetGenHeader("Auto-Submitted", "auto-generated") // RFC 3834, section 5
 	msg.SetBodyString(mail.TypeTextPlain, l.body)
-	if err := m.client.DialAndSendWithContext(ctx, msg); err != nil {
+	err := m.client.DialAndSendWithContext(ctx, msg)
+	var refused *mail.SendError
+	switch {
+	case err == nil:
+		return nil
+	case !errors.As(err, &refused):
 		return fmt.Errorf("send a mail: %w", err)
+	case refused.ErrorCode() >= 500:
+		return fmt.Errorf("send a mail: %w: %s (%d)", errUndeliverable, refused.Reason, refused.ErrorCode())
 	}
-	return nil
+	return fmt.Errorf("send a mail: %s (%d)", refused.Reason, refused.ErrorCode())
 }

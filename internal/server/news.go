@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -119,7 +120,7 @@ func (h *Herald) deliver(ctx context.Context, what string, number int, send func
 		case err == nil:
 			h.cfg.Logger.Info("told of a proposal", "by", what, "proposal", number, "tries", try+1)
 			return
-		case try == len(h.cfg.Waits):
+		case try == len(h.cfg.Waits) || errors.Is(err, errUndeliverable):
 			h.cfg.Logger.Error("given up telling of a proposal", "by", what, "proposal", number, "tries", try+1, "err", err)
 			return
 		}

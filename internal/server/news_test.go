@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -128,6 +129,9 @@ func (s *mailSession) Mail(from string, _ *smtp.MailOptions) error {
 
 func (s *mailSession) Rcpt(to string, _ *smtp.RcptOptions) error {
 	s.letter.to = to
+	if strings.HasPrefix(to, "nobody@") {
+		return &smtp.SMTPError{Code: 550, Message: "there is no " + to}
+	}
 	return nil
 }
 
@@ -207,6 +211,32 @@ func TestMailIsSentThroughARealServer(t *testing.T) {
 		if strings.Contains(strings.ToLower(l.text), "ritva@") {
 			t.Errorf("a letter shows somebody's address:\n%s", l.text)
 		}
+	}
+}
+
+// Anyone who proposes may ask any address for a review: one that there is not holds up
+// nobody else's mail, and is not logged; nothing that people write becomes a header.
+func TestMailToNobodyHoldsUpNoOther(t *testing.T) {
+	server, log := newMailServer(t, 0), &journal{}
+	mailer, err := NewMailer(MailConfig{Server: "smtp://koonti@" + server.address, Password: "salainen", From: "koonti@example.org"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := running(t, HeraldConfig{Mail: mailer, Waits: []time.Duration{time.Hour}, Logger: slog.New(slog.NewJSONHandler(log, nil))})
+	news := newsOf(content.EventOpened, ritva, "")
+	p := *news.Proposal
+	p.Title = "Hello\r\nBcc: eve@example.org\r\n\r\nBuy"
+	p.Requested = []string{"nobody@example.org", "x@example.org\r\nBcc: eve@example.org", "x@example.org, eve@example.org", "somebody@example.org"}
+	news.Proposal = &p
+	h.News([]content.ProposalNews{news})
+	within(t, "the letter behind it", func() bool { return len(server.letters()) == 1 })
+	letter := server.letters()[0]
+	msg, err := mail.ReadMessage(strings.NewReader(letter.text))
+	if err != nil || letter.to != "somebody@example.org" || msg.Header.Get("Bcc") != "" {
+		t.Errorf("to %s, %v:\n%s", letter.to, err, letter.text)
+	}
+	if text := log.String(); !strings.Contains(text, "given up telling") || strings.Contains(text, "nobody@") {
+		t.Errorf("logged:\n%s", text)
 	}
 }
 
