@@ -66,7 +66,8 @@
 // # What a Git client does
 //
 // A branch pushed as proposals/<anything> is a proposal if it has commits that the target
-// has not: its title, description and author are those of the first of them. Commits
+// has not: its title, description and author are those of the first of them. Where very many
+// were pushed at once, a Sync makes some of them proposals, and the next ones the others. Commits
 // pushed to it are an EDITED event; a head that the target reaches is MERGED. A branch that
 // goes while this process looks on closes its proposal. One that was not there when
 // this process began does not: that is what a clone looks like, and the proposal is whole
@@ -125,6 +126,8 @@ type Forge struct {
 	told map[int]*chain
 	// said are the branches that cannot be made a proposal of, and were logged.
 	said map[gitrepo.Ref]bool
+	// numbers are those in use while many branches are made proposals; nil: to be read.
+	numbers *numbering
 	// reach has, by target, what it reaches.
 	reach map[string]*reached
 }

@@ -108,6 +108,7 @@ func (f *Forge) open(ctx context.Context, e event, key string) (*chain, error) {
 		if !errors.Is(err, errTaken) {
 			return c, err
 		}
+		f.numbers = nil // somebody else opens as well
 		if key == "" {
 			continue
 		}
@@ -181,34 +182,58 @@ func (f *Forge) numbered(ctx context.Context, e event) (event, error) {
 	return f.readEvent(ctx, h)
 }
 
-// nextNumber is the lowest above all numbers that are in use for which a branch can be made,
-// or whose branch is the one that was pushed.
-func (f *Forge) nextNumber(ctx context.Context, pushed string) (int, error) {
+// numbering are the numbers that are in use.
+type numbering struct {
+	highest int
+	// taken counts the branches that lie where the branch of a number has to.
+	taken map[int]int
+}
+
+// numbering reads which numbers are in use.
+func (f *Forge) numbering(ctx context.Context) (*numbering, error) {
 	data, err := f.repo.RefsUnder(ctx, dataPrefix)
 	if err != nil {
-		return 0, fmt.Errorf("list proposals: %w", err)
+		return nil, fmt.Errorf("list proposals: %w", err)
 	}
 	branches, err := f.repo.RefsUnder(ctx, branchesPrefix)
 	if err != nil {
-		return 0, fmt.Errorf("list branches: %w", err)
+		return nil, fmt.Errorf("list branches: %w", err)
 	}
-	highest := 0
+	n := &numbering{taken: map[int]int{}}
 	for _, ref := range data {
-		highest = max(highest, leadingNumber(ref.Name, dataPrefix))
+		n.highest = max(n.highest, leadingNumber(ref.Name, dataPrefix))
 	}
-	taken := map[int]bool{}
 	for _, ref := range branches {
-		if ref.Name != pushed {
-			taken[leadingNumber(ref.Name, branchesPrefix)] = true
+		n.taken[leadingNumber(ref.Name, branchesPrefix)]++
+	}
+	return n, nil
+}
+
+// nextNumber is the lowest above all numbers that are in use for which a branch can be made,
+// or whose branch is the one that was pushed.
+func (f *Forge) nextNumber(ctx context.Context, pushed string) (int, error) {
+	n := f.numbers
+	if n == nil || pushed == "" {
+		var err error
+		if n, err = f.numbering(ctx); err != nil {
+			return 0, err
 		}
 	}
-	number := highest + 1
-	for taken[number] {
+	if pushed != "" { // more may follow: adoptAll forgets it
+		f.numbers = n
+	}
+	own := 0
+	if pushed != "" {
+		own = leadingNumber(pushed, branchesPrefix)
+	}
+	number := n.highest + 1
+	for n.taken[number] > 1 || n.taken[number] == 1 && number != own {
 		number++
 	}
 	if number > maxNumber {
-		return 0, fmt.Errorf("%w: proposal %d is there: no number is left", content.ErrUnavailable, highest)
+		return 0, fmt.Errorf("%w: proposal %d is there: no number is left", content.ErrUnavailable, n.highest)
 	}
+	n.highest = number
 	return number, nil
 }
 

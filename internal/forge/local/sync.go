@@ -265,6 +265,9 @@ func (f *Forge) landed(ctx context.Context, c *chain, target *reached) error {
 	return f.ignoreMoved(next, err)
 }
 
+// adoptTime bounds how long one Sync makes proposals of branches.
+const adoptTime = 5 * time.Second
+
 // adoptAll makes proposals of the branches that are none yet.
 func (f *Forge) adoptAll(ctx context.Context, refs []gitrepo.Ref, r round) {
 	target, err := f.target(ctx)
@@ -279,16 +282,23 @@ func (f *Forge) adoptAll(ctx context.Context, refs []gitrepo.Ref, r round) {
 		return
 	}
 	known, said := f.known(), map[gitrepo.Ref]bool{}
-	for _, ref := range refs {
-		if ref.Name == target || known(ref) || within.has(ref.Commit) {
-			continue
-		}
-		err := f.adopt(ctx, ref, target, within)
-		if said[ref] = err != nil; err != nil && !f.said[ref] {
-			f.log.Warn("branch is made no proposal", "ref", ref.Name, "commit", string(ref.Commit), "err", err)
+	defer func() { f.said, f.numbers = said, nil }()
+	begun := time.Now()
+	for _, again := range []bool{false, true} { // those first that did not fail before
+		for _, ref := range refs {
+			if f.said[ref] != again || ref.Name == target || known(ref) || within.has(ref.Commit) {
+				continue
+			}
+			if time.Since(begun) > adoptTime { // others wait to act: the next Sync goes on
+				said[ref] = again
+				continue
+			}
+			err := f.adopt(ctx, ref, target, within)
+			if said[ref] = err != nil; err != nil && !again {
+				f.log.Warn("branch is made no proposal", "ref", ref.Name, "commit", string(ref.Commit), "err", err)
+			}
 		}
 	}
-	f.said = said
 }
 
 // adopt makes a proposal of a branch that was pushed.

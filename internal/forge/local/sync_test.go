@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -434,5 +435,48 @@ func TestWhatTheTargetHasIsNotMergedAgain(t *testing.T) {
 		s.same("merged once", []any{q.State, q.MergedAs, s.Tip(main)}, []any{content.ProposalMerged, content.Hash(first), tip})
 		_, err = s.forge.Merge(t.Context(), person("Maija"), p.Number, m)
 		forgetest.Refused(t, err, content.RefusedState)
+	}
+}
+
+// counting counts how often refs are listed.
+type counting struct {
+	repository
+	lists atomic.Int64
+}
+
+func (c *counting) RefsUnder(ctx context.Context, prefix string) ([]gitrepo.Ref, error) {
+	c.lists.Add(1)
+	return c.repository.RefsUnder(ctx, prefix)
+}
+
+// Thousands of branches may be pushed at once: not all refs are listed for each of them.
+func TestManyPushedAtOnce(t *testing.T) {
+	dir := newBare(t)
+	const many = 100
+	var s strings.Builder
+	for i := range many {
+		fmt.Fprintf(&s, "commit refs/heads/proposals/x%d\ncommitter Pekka <pekka@example.org> %d +0000\ndata 1\nx\nfrom refs/heads/main^0\nM 644 inline file%[1]d\ndata 1\nx\n", i, 1_700_000_000+i)
+	}
+	fmt.Fprintf(&s, "reset refs/heads/proposals/7\nfrom refs/heads/proposals/x3\n\n")
+	if out, err := tryGit(dir, s.String(), "fast-import", "--quiet"); err != nil {
+		t.Fatal(out)
+	}
+	repo := &counting{repository: openRepo(t, dir)}
+	f := New(Config{Repo: openRepo(t, dir)})
+	f.repo = repo
+	if _, err := f.Sync(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	all, err := f.List(t.Context())
+	if err != nil || len(all) != many+1 {
+		t.Fatalf("%d proposals, %v", len(all), err)
+	}
+	for _, p := range all {
+		if p.Number == 7 && p.Branch != "refs/heads/proposals/7" {
+			t.Errorf("proposal 7 lies on %s", p.Branch)
+		}
+	}
+	if n := repo.lists.Load(); n > many/2 {
+		t.Errorf("refs were listed %d times for %d branches", n, many)
 	}
 }
