@@ -69,7 +69,7 @@ a ' before it.`,
 			if err != nil {
 				return err
 			}
-			o, err := a.audited(c.Context(), where)
+			o, err := a.audited(c.Context(), where, false)
 			if err != nil {
 				return err
 			}
@@ -94,8 +94,8 @@ a ' before it.`,
 }
 
 // audited opens the past of a commit as that commit's own model reads it: nothing that is
-// not committed counts.
-func (a *app) audited(ctx context.Context, where pastFlags) (_ *remembered, err error) {
+// not committed counts. tables says that it is read from the tables that an auditor sees.
+func (a *app) audited(ctx context.Context, where pastFlags, tables bool) (_ *remembered, err error) {
 	repo, err := a.open()
 	if err != nil {
 		return nil, err
@@ -120,13 +120,15 @@ func (a *app) audited(ctx context.Context, where pastFlags) (_ *remembered, err 
 		same = err == nil && present.Model.Key == o.view.Model.Key
 	}
 	if same {
-		o.index, err = openHistory(repo, where.cache, outside, keyFlags{}, nil, nil)
+		cfg, err := historyConfig(repo, where.cache, outside, keyFlags{}, nil)
+		if err != nil {
+			return nil, err
+		}
+		cfg.Tables = tables
+		o.index = history.Open(cfg)
 	} else {
 		// What is kept is read by the model of the present: another would take its place.
 		o.index = history.Open(history.Config{Repo: repo, Model: modelPath(outside)})
-	}
-	if err != nil {
-		return nil, err
 	}
 	o.past, err = a.read(ctx, o.index, o.view)
 	return o, err
@@ -359,7 +361,7 @@ Exit code: 0 the index is right, 1 it is not, 2 it could not be checked.`,
 }
 
 func (a *app) runAuditCheck(ctx context.Context, where pastFlags) error {
-	o, err := a.audited(ctx, where)
+	o, err := a.audited(ctx, where, true)
 	if err != nil {
 		return err
 	}
@@ -387,6 +389,9 @@ func (a *app) runAuditCheck(ctx context.Context, where pastFlags) error {
 	}
 	if findings = append(findings, a.walk(ctx, v)...); v.err != nil {
 		return v.err
+	}
+	if unlike := o.index.Unlike(); unlike != "" {
+		findings = append(findings, fmt.Sprintf("%s: the packed copy of the tables is not like them: %s", history.FileName, unlike))
 	}
 	return a.verdict(findings, func(w io.Writer) {
 		fmt.Fprintf(w, "%s, %s, %s: ", counted(len(v.graph.commits), "commit"), counted(changes, "change"), counted(fields, "field change"))

@@ -52,18 +52,27 @@ func (k *keyFlags) verifier() (*signature.Verifier, error) {
 // its caches; in memory where there is no such place. outside is the model given from
 // outside, if one is; reviews are the approvals that a forge has, nil for none.
 func openHistory(repo *gitrepo.Repo, cache string, outside *catalog.OutsideModel, keys keyFlags, reviews func(content.Hash) []content.Approval, log *slog.Logger) (*history.Index, error) {
-	verifier, err := keys.verifier()
+	cfg, err := historyConfig(repo, cache, outside, keys, log)
 	if err != nil {
 		return nil, err
+	}
+	cfg.Reviews = reviews
+	return history.Open(cfg), nil
+}
+
+func historyConfig(repo *gitrepo.Repo, cache string, outside *catalog.OutsideModel, keys keyFlags, log *slog.Logger) (history.Config, error) {
+	verifier, err := keys.verifier()
+	if err != nil {
+		return history.Config{}, err
 	}
 	if cache == "" {
 		cache = repo.CacheDir()
 	}
-	cfg := history.Config{Repo: repo, Dir: cache, Model: catalog.DefaultModel, Verifier: verifier, Reviews: reviews, Logger: log}
+	cfg := history.Config{Repo: repo, Dir: cache, Model: catalog.DefaultModel, Verifier: verifier, Logger: log}
 	if outside != nil {
 		cfg.Model = ""
 	}
-	return history.Open(cfg), nil
+	return cfg, nil
 }
 
 // histories lets GraphQL ask the history.

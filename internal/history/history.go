@@ -34,6 +34,9 @@ type Config struct {
 	Repo *gitrepo.Repo
 	// Dir is the folder of the file; "" keeps all in memory.
 	Dir string
+	// Tables reads the plain tables of the file, as auditors see them, and not their packed
+	// copy, which is loaded otherwise; what is read since is then kept in memory.
+	Tables bool
 	// Model is the path of the model in the repository; "" where it is given from
 	// outside, so that older commits are read by it as well.
 	Model string
@@ -112,7 +115,7 @@ func Open(cfg Config) *Index {
 		cfg.Now = time.Now
 	}
 	return &Index{
-		cfg: cfg, store: openStore(cfg.Dir, cfg.Logger), documents: &documents{cfg.Repo, newCache[oid, *content.Document](cachedDocuments)},
+		cfg: cfg, store: openStore(cfg.Dir, cfg.Tables, cfg.Logger), documents: &documents{cfg.Repo, newCache[oid, *content.Document](cachedDocuments)},
 		lines: newCache[lineKey, *line](otherLines), beside: newCache[string, *state](otherStates), places: newCache[*content.Model, *places](otherLines),
 		signed: newCache[oid, content.Signature](verified), notes: newCache[notesKey, *notes](otherLines),
 	}
@@ -136,6 +139,14 @@ func (x *Index) Close() error {
 // Progress returns how far the index is.
 func (x *Index) Progress() Progress {
 	return Progress{x.state.Load() != nil && !x.progress.building.Load(), int(x.progress.done.Load()), int(x.progress.total.Load())}
+}
+
+// Unlike says, where Config.Tables is set and the file was read, what the packed copy says
+// that the tables do not; "" where they agree.
+func (x *Index) Unlike() string {
+	x.writing.Lock()
+	defer x.writing.Unlock()
+	return x.store.unlike
 }
 
 // Extend reads what led to view and was not read before. It waits for another that

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -259,7 +260,15 @@ func otherCache(t *testing.T, w *world) string {
 }
 
 func TestAFileThatCannotBeUsedIsReadAnew(t *testing.T) {
-	w := newWorld(t, 12, 30)
+	w := newWorld(t, 12, 20)
+	whole := t.TempDir()
+	for range 3 { // parts
+		w.grow(5)
+		x, _ := open(t, w.dir, whole)
+		if err := x.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
 	want := fresh(t, w.dir)
 	tests := map[string]func(t *testing.T, file string){
 		"no database":  func(t *testing.T, file string) { write(t, file, strings.Repeat("not a database", 100)) },
@@ -271,12 +280,39 @@ func TestAFileThatCannotBeUsedIsReadAnew(t *testing.T) {
 		"broken parents": func(t *testing.T, file string) { execute(t, file, "UPDATE commits SET parents = '99999' WHERE id = 3") },
 		"broken fields":  func(t *testing.T, file string) { execute(t, file, "UPDATE changes SET fields = '[' WHERE id = 3") },
 		"a table less":   func(t *testing.T, file string) { execute(t, file, "DROP TABLE changes") },
+		"a row less": func(t *testing.T, file string) {
+			execute(t, file, "DELETE FROM commits WHERE id = (SELECT max(id) FROM commits)")
+		},
+		"nothing packed": func(t *testing.T, file string) { execute(t, file, "DROP TABLE packed") },
+		"a part less":    func(t *testing.T, file string) { execute(t, file, "DELETE FROM packed WHERE sequence = 2") },
+		"the last part less": func(t *testing.T, file string) {
+			execute(t, file, "DELETE FROM packed WHERE sequence = (SELECT max(sequence) FROM packed)")
+		},
+		"parts in another order": func(t *testing.T, file string) {
+			execute(t, file, "UPDATE packed SET sequence = -sequence")
+			execute(t, file, "UPDATE packed SET sequence = sequence + 1 + (SELECT value FROM about WHERE key = 'sequence')")
+		},
+		"a part twice": func(t *testing.T, file string) {
+			execute(t, file, "UPDATE packed SET part = (SELECT part FROM packed WHERE sequence = 1)")
+		},
+		"a part cut short": func(t *testing.T, file string) {
+			execute(t, file, "UPDATE packed SET part = substr(part, 1, length(part) - 1) WHERE sequence = 2")
+		},
+		"an empty part":       func(t *testing.T, file string) { execute(t, file, "UPDATE packed SET part = x'' WHERE sequence = 2") },
+		"a part that is text": func(t *testing.T, file string) { execute(t, file, "UPDATE packed SET part = 'part'") },
+		"a part of other bytes": func(t *testing.T, file string) {
+			execute(t, file, "UPDATE packed SET part = CAST(substr(part, 1, 99) || x'FF' || substr(part, 101) AS BLOB) WHERE sequence = 1")
+		},
+		"a part that says it is more": func(t *testing.T, file string) {
+			part := packedParts(t, file)[0]
+			part[crc32.Size+len((&mark{}).parts())]++ // people
+			execute(t, file, fmt.Sprintf("UPDATE packed SET part = x'%x' WHERE sequence = 1", sealed(part)))
+		},
 	}
 	for name, spoil := range tests {
 		t.Run(name, func(t *testing.T) {
 			cache := t.TempDir()
-			x, _ := open(t, w.dir, cache)
-			if err := x.Close(); err != nil {
+			if err := os.CopyFS(cache, os.DirFS(whole)); err != nil {
 				t.Fatal(err)
 			}
 			spoil(t, filepath.Join(cache, FileName))
@@ -288,6 +324,13 @@ func TestAFileThatCannotBeUsedIsReadAnew(t *testing.T) {
 				if err := x.Close(); err != nil {
 					t.Fatal(err)
 				}
+			}
+			if _, _, unlike := openTables(t, w.dir, cache); unlike != "" {
+				t.Errorf("what was kept: %s", unlike)
+			}
+			x, p, unlike := openTables(t, w.dir, cache)
+			if d := cmp.Diff(want, dump(t, p)); d != "" || unlike != "" || x.store.state != nil {
+				t.Errorf("by the tables (-rebuilt +kept): %s\n%s", unlike, d)
 			}
 		})
 	}

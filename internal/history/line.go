@@ -24,16 +24,50 @@ type line struct {
 	// changes are the rows of all commits, those of ancestors first; changesOf gives by
 	// life their places in it.
 	changes   []placed
-	changesOf map[int32][]int32
+	changesOf [][]int32
 	// diffs are the rows of the steps, as readers saw them; diffsOf gives by story their
 	// places in it.
 	diffs   []placed
 	diffsOf [][]int32
 	// holders says by path whose story it holds, in the order of the steps.
-	holders map[int32][]holder
+	holders [][]holder
 	// livesOf are the lives of a story's rows, with the place of the first of each.
 	livesOf [][]holder
 	texts   texts
+	// Most of those lists are short: they begin in one array.
+	places beginnings[int32]
+	held   beginnings[holder]
+}
+
+// beginnings make lists of one element.
+type beginnings[T any] struct{ free []T }
+
+func (b *beginnings[T]) add(list []T, x T) []T {
+	if list != nil {
+		return append(list, x)
+	}
+	if len(b.free) == 0 {
+		b.free = make([]T, 256)
+	}
+	list, b.free = b.free[:1:1], b.free[1:]
+	list[0] = x
+	return list
+}
+
+// at is the list of something that may have none.
+func at[T any](lists [][]T, i int32) []T {
+	if int(i) < len(lists) {
+		return lists[i]
+	}
+	return nil
+}
+
+// room makes lists go as far as n.
+func room[T any](lists [][]T, n int) [][]T {
+	if more := n - len(lists); more > 0 {
+		lists = append(lists, make([][]T, more)...)
+	}
+	return lists
 }
 
 // holder says that from a diff on, something is of a story or a life.
@@ -59,7 +93,7 @@ type placed struct {
 }
 
 func newLine() *line {
-	return &line{carrier: map[int32]int32{}, changesOf: map[int32][]int32{}, holders: map[int32][]holder{}}
+	return &line{carrier: map[int32]int32{}}
 }
 
 func (l *line) head() int32 {
@@ -95,8 +129,12 @@ func (l *line) ahead(g *graph, head int32) (commits []int32, ok bool) {
 
 // extend adds steps to l. Their rows must be there.
 func (s *state) extend(l *line, steps []int32) {
-	for len(l.stepOf) < len(s.graph.commits) {
-		l.stepOf = append(l.stepOf, 0)
+	if more := len(s.graph.commits) - len(l.stepOf); more > 0 {
+		l.stepOf = append(l.stepOf, make([]int32, more)...)
+	}
+	l.changesOf, l.holders = room(l.changesOf, len(s.lives)), room(l.holders, len(s.paths))
+	if len(l.steps) == 0 {
+		l.steps, l.changes, l.diffs = make([]step, 0, len(steps)), make([]placed, 0, len(s.rows)), make([]placed, 0, len(s.rows))
 	}
 	for _, c := range steps {
 		number := int32(len(l.steps) + 1)
@@ -112,7 +150,7 @@ func (s *state) extend(l *line, steps []int32) {
 }
 
 func (l *line) addChange(p placed) {
-	l.changesOf[p.life] = append(l.changesOf[p.life], int32(len(l.changes)))
+	l.changesOf[p.life] = l.places.add(l.changesOf[p.life], int32(len(l.changes)))
 	l.changes = append(l.changes, p)
 }
 
@@ -134,22 +172,22 @@ func (l *line) addDiffs(rows []*row, number int32) {
 	}
 	for i, r := range rows {
 		if r.was >= 0 {
-			l.holders[r.was] = append(l.holders[r.was], holder{first + int32(i), l.diffs[first+int32(i)].story, true})
+			l.holders[r.was] = l.held.add(l.holders[r.was], holder{first + int32(i), l.diffs[first+int32(i)].story, true})
 		}
 	}
 	for i, r := range rows {
 		at := first + int32(i)
 		if story, ok := l.storyAt(r.path, at+1); !ok || story != l.diffs[at].story {
-			l.holders[r.path] = append(l.holders[r.path], holder{at, l.diffs[at].story, false})
+			l.holders[r.path] = l.held.add(l.holders[r.path], holder{at, l.diffs[at].story, false})
 		}
 	}
 }
 
 func (l *line) addDiff(p placed) {
 	at := int32(len(l.diffs))
-	l.diffsOf[p.story] = append(l.diffsOf[p.story], at)
+	l.diffsOf[p.story] = l.places.add(l.diffsOf[p.story], at)
 	if !slices.ContainsFunc(l.livesOf[p.story], func(h holder) bool { return h.of == p.life }) {
-		l.livesOf[p.story] = append(l.livesOf[p.story], holder{diff: at, of: p.life})
+		l.livesOf[p.story] = l.held.add(l.livesOf[p.story], holder{diff: at, of: p.life})
 	}
 	l.diffs = append(l.diffs, p)
 }
@@ -258,7 +296,7 @@ func (x *Index) keepMerged(ctx context.Context, scan *scanner, st *state, c int3
 	}
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	at := span{first: int32(len(st.merged))}
+	from := len(st.merged)
 	for _, d := range drafts {
 		r := st.row(c, d)
 		switch {
@@ -271,8 +309,7 @@ func (x *Index) keepMerged(ctx context.Context, scan *scanner, st *state, c int3
 		}
 		st.merged = append(st.merged, r)
 	}
-	at.last = int32(len(st.merged))
-	st.spans[c] = at
+	st.span(c, from)
 	return nil
 }
 

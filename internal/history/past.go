@@ -413,7 +413,7 @@ func (p *Past) storyAt(path string) (story int32, ok bool) {
 	if !known {
 		return 0, false
 	}
-	for _, h := range slices.Backward(p.line.holders[i]) {
+	for _, h := range slices.Backward(at(p.line.holders, i)) {
 		if int(h.diff) < len(p.seen) {
 			return h.of, true
 		}
@@ -445,7 +445,7 @@ func (p *Past) changesOf(ref content.Ref) []int32 {
 	}
 	var out []int32
 	for _, life := range lives {
-		list := p.line.changesOf[life]
+		list := at(p.line.changesOf, life)
 		n, _ := slices.BinarySearch(list, int32(len(p.changes)))
 		if out = append(out, list[:n:n]...); len(lives) == 1 {
 			return list[:n:n]
@@ -459,7 +459,7 @@ func (p *Past) changesOf(ref content.Ref) []int32 {
 func (p *Past) ofLife(life int32) []int32 {
 	p.state.mu.RLock()
 	defer p.state.mu.RUnlock()
-	list := p.line.changesOf[life]
+	list := at(p.line.changesOf, life)
 	n, _ := slices.BinarySearch(list, int32(len(p.changes)))
 	return list[:n:n]
 }

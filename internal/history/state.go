@@ -51,12 +51,15 @@ type state struct {
 	personOf map[person]int32
 	pathOf   map[string]int32
 	lifeOf   map[string]int32
-	pointers map[content.Pointer]content.Pointer
-	events   map[int32][]event // by path
+	pointers []content.Pointer
+	// pointerOf is the place of a pointer in pointers.
+	pointerOf map[content.Pointer]int32
+	events    map[int32][]event // by path
 	// merged are the rows of merges against their first parent, those of commit c at
-	// spans[c].
-	merged []*row
-	spans  map[int32]span
+	// spans[c]; spanned are the commits, in the order in which they were compared.
+	merged  []*row
+	spans   map[int32]span
+	spanned []int32
 	// done is how many commits have their rows.
 	done int32
 	// models are what commits that changed the model said of places, where the served
@@ -87,8 +90,18 @@ func (s *state) own(c int32) *places {
 func newState(where *places) *state {
 	return &state{
 		where: where, graph: newGraph(), personOf: map[person]int32{}, pathOf: map[string]int32{}, lifeOf: map[string]int32{},
-		pointers: map[content.Pointer]content.Pointer{}, events: map[int32][]event{}, spans: map[int32]span{},
+		pointerOf: map[content.Pointer]int32{}, events: map[int32][]event{}, spans: map[int32]span{},
 	}
+}
+
+// reserve makes room in an empty state for what will be put there.
+func (s *state) reserve(m mark) {
+	s.people, s.personOf = make([]person, 0, m.people), make(map[person]int32, m.people)
+	s.paths, s.pathOf = make([]string, 0, m.paths), make(map[string]int32, m.paths)
+	s.lives, s.lifeOf = make([]string, 0, m.lives), make(map[string]int32, m.lives)
+	s.graph.commits, s.graph.byHash = make([]commit, 0, m.commits), make(map[oid]int32, m.commits)
+	s.rows, s.merged = make([]*row, 0, m.rows), make([]*row, 0, m.merged)
+	s.spans, s.spanned = make(map[int32]span, m.spans), make([]int32, 0, m.spans)
 }
 
 func intern[K comparable](list *[]K, index map[K]int32, value K) int32 {
@@ -121,13 +134,14 @@ func (s *state) shared(changes []content.FieldChange) []content.Pointer {
 
 // known returns the one copy of a pointer.
 func (s *state) known(p content.Pointer) content.Pointer {
-	have, ok := s.pointers[p]
+	i, ok := s.pointerOf[p]
 	if !ok {
-		have = content.Pointer(strings.Clone(string(p)))
-		s.pointers[have] = have
+		i = s.pointer(content.Pointer(strings.Clone(string(p))))
 	}
-	return have
+	return s.pointers[i]
 }
+
+func (s *state) pointer(p content.Pointer) int32 { return intern(&s.pointers, s.pointerOf, p) }
 
 // lifeAt finds which life a path holds at a commit, and makes one where none is known;
 // gone where the path was taken away from it and not given to another.
@@ -187,6 +201,24 @@ func (s *state) row(c int32, d draft) *row {
 	return r
 }
 
+// put adds a row of a commit: rows come by commit.
+func (s *state) put(r *row) {
+	c := &s.graph.commits[r.commit]
+	if c.first == c.last {
+		c.first = int32(len(s.rows))
+	}
+	s.rows = append(s.rows, r)
+	c.last = int32(len(s.rows))
+}
+
+// span makes all merged rows from first on those of a commit.
+func (s *state) span(c int32, first int) {
+	if _, known := s.spans[c]; !known {
+		s.spanned = append(s.spanned, c)
+	}
+	s.spans[c] = span{int32(first), int32(len(s.merged))}
+}
+
 // note keeps the events that rows of one commit stand for: what goes before what
 // comes, since names may change hands.
 func (s *state) note(rows []*row) {
@@ -196,8 +228,16 @@ func (s *state) note(rows []*row) {
 		}
 	}
 	for _, r := range rows {
-		if r.kind == content.Renamed || r.kind == content.Created && strings.HasSuffix(s.lives[r.life], "@"+string(s.graph.commits[r.commit].hash.hash())) {
+		if r.kind == content.Renamed || r.kind == content.Created && s.begun(r) {
 			s.events[r.path] = append(s.events[r.path], event{r.commit, r.life, false})
 		}
 	}
+}
+
+// begun reports whether the life of a row was called by the commit that gave it a path
+// (see settle).
+func (s *state) begun(r *row) bool {
+	name := s.lives[r.life]
+	at := strings.LastIndexByte(name, '@')
+	return at >= 0 && name[at+1:] == string(s.graph.commits[r.commit].hash.hash())
 }

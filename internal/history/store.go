@@ -3,72 +3,23 @@ package history
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"io/fs"
 	"log/slog"
 	"net/url"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
-	"strings"
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
-
-	"github.com/koonti/koonti/internal/content"
 )
 
 // formatVersion is raised whenever the tables, or what stands in them, change.
-const formatVersion = "2"
+const formatVersion = "3"
 
 // FileName is the index in the cache folder.
 const FileName = "history.sqlite"
-
-// tables are what an auditor finds with any SQLite tool; .schema shows the comments.
-const tables = `
-CREATE TABLE about ( -- what this file is; all of it follows from the Git repository
-  key TEXT PRIMARY KEY,
-  value TEXT NOT NULL
-) WITHOUT ROWID;
-CREATE TABLE people ( -- as commits and trailers name them; .mailmap is not applied
-  id INTEGER PRIMARY KEY,
-  name TEXT NOT NULL,
-  email TEXT NOT NULL
-);
-CREATE TABLE commits ( -- every commit read, parents before children
-  id INTEGER PRIMARY KEY,
-  hash TEXT NOT NULL,
-  tree TEXT NOT NULL,
-  parents TEXT NOT NULL, -- ids of commits, separated by spaces, first parent first
-  author INTEGER NOT NULL, -- of people
-  authored_at INTEGER NOT NULL, -- seconds since 1970, UTC
-  committer INTEGER NOT NULL,
-  committed_at INTEGER NOT NULL,
-  subject TEXT NOT NULL,
-  pull_request INTEGER, -- number that the message names
-  pull_request_title TEXT,
-  pull_request_url TEXT,
-  credits TEXT NOT NULL, -- from trailers: role and person, e.g. "reviewer 7 approver 9"
-  places TEXT -- JSON: where the commit's model, if it changed it, puts records and the served model does not
-);
-CREATE TABLE changes ( -- one record changed by one commit: its blob is that of no parent
-  id INTEGER PRIMARY KEY,
-  commit_id INTEGER NOT NULL, -- of commits
-  published INTEGER NOT NULL, -- 1: not a change of the commit itself, but what a merge is against its first parent
-  record TEXT NOT NULL, -- the same under all names of a record: the first path it had
-  path TEXT NOT NULL,
-  former_path TEXT, -- of a RENAMED record
-  kind TEXT NOT NULL, -- CREATED UPDATED RENAMED DELETED FORMATTED OVERRULED
-  before TEXT, -- blob; null where there was no record
-  after TEXT, -- blob; null where there is none now
-  readable_before TEXT, -- blob that fields are told from where before is no JSON; "" where there was none
-  unreadable INTEGER NOT NULL, -- 1: after is no strict JSON
-  fields TEXT NOT NULL -- JSON list of JSON Pointers: the places that have other values
-);
-`
 
 // store keeps a state on disk. Only the one writer of Index calls it. What goes wrong
 // is logged and means that nothing more is written: the state in memory is what
@@ -83,13 +34,24 @@ type store struct {
 	// sequence counts the transactions, so that another process's is noticed.
 	sequence int64
 	fresh    bool // the file was made just now
-	// What is on disk.
-	people, commits, rows, merged int
+	// kept is how much is on disk, in which parts.
+	kept  mark
+	parts []part
+	// tables: what is loaded is read from the plain tables, and unlike is what their
+	// packed copy says else. Such a state numbers things in its own way, and is not kept.
+	tables bool
+	unlike string
+}
+
+// part is where a packed part of a state begins, and its key in the file.
+type part struct {
+	sequence int64
+	from     mark
 }
 
 // openStore never fails: a folder that cannot be used means memory.
-func openStore(dir string, logger *slog.Logger) *store {
-	s := &store{logger: logger}
+func openStore(dir string, tables bool, logger *slog.Logger) *store {
+	s := &store{tables: tables, logger: logger}
 	if dir == "" {
 		return s
 	}
@@ -198,7 +160,12 @@ func (s *store) load(ctx context.Context, where *places) *state {
 }
 
 func (s *store) read(ctx context.Context, where *places) (*state, error) {
-	about, err := s.about(ctx, s.db)
+	tx, err := s.db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = tx.Rollback() }()
+	about, err := readAbout(ctx, tx)
 	if err != nil {
 		return nil, err
 	}
@@ -209,63 +176,66 @@ func (s *store) read(ctx context.Context, where *places) (*state, error) {
 	if err != nil {
 		return nil, err
 	}
-	st := newState(where.with(former))
-	tx, err := s.db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	sequence, err := strconv.ParseInt(about["sequence"], 10, 64)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = tx.Rollback() }()
-	if about, err = s.about(ctx, tx); err != nil {
+	where = where.with(former)
+	st, parts, err := readParts(ctx, tx, where, sequence)
+	if s.tables {
+		return s.readTables(ctx, tx, where, st, err)
+	}
+	if err == nil {
+		err = st.counted(ctx, tx)
+	}
+	if err != nil {
 		return nil, err
 	}
-	for _, read := range []func(context.Context, *sql.Tx, *state) error{readPeople, readCommits, readRows} {
-		if err := read(ctx, tx, st); err != nil {
-			return nil, err
-		}
-	}
-	if s.sequence, err = strconv.ParseInt(about["sequence"], 10, 64); err != nil {
-		return nil, err
-	}
-	s.people, s.commits, s.rows, s.merged = len(st.people), len(st.graph.commits), len(st.rows), len(st.merged)
-	s.state = st
+	s.sequence, s.parts, s.kept, s.state = sequence, parts, st.mark(), st
 	return st, nil
 }
 
-// written is a place as it stands in the file.
-type written struct{ Collection, Path string }
-
-func parsePlaces(text string) ([]place, error) {
-	var list []written
-	if err := json.Unmarshal([]byte(text), &list); err != nil {
-		return nil, err
+// readParts reads the packed parts, of which the last must be of the given sequence.
+func readParts(ctx context.Context, tx *sql.Tx, where *places, sequence int64) (*state, []part, error) {
+	rows, err := tx.QueryContext(ctx, "SELECT sequence, part FROM packed ORDER BY sequence")
+	if err != nil {
+		return nil, nil, err
 	}
-	var out []place
-	for _, f := range list {
-		at, err := content.ParsePathPattern(f.Path)
-		if err != nil {
-			return nil, err
+	var parts []part
+	var packed []*unpacker
+	var all mark
+	last := int64(0)
+	err = each(rows, func() error {
+		var data []byte
+		if err := rows.Scan(&last, &data); err != nil {
+			return err
 		}
-		out = append(out, place{content.CollectionName(f.Collection), at})
+		u, err := openPart(data)
+		if err != nil {
+			return err
+		}
+		parts, packed, all = append(parts, part{last, u.from}), append(packed, u), all.and(u.amount)
+		return nil
+	})
+	if err == nil && last != sequence {
+		err = errDamaged
 	}
-	return out, nil
-}
-
-func formatPlaces(list []place) (string, error) {
-	out := []written{}
-	for _, f := range list {
-		out = append(out, written{string(f.collection), f.at.String()})
+	if err != nil {
+		return nil, nil, err
 	}
-	text, err := json.Marshal(out)
-	return string(text), err
+	st := newState(where)
+	st.reserve(all)
+	for _, u := range packed {
+		if err := st.unpack(u); err != nil {
+			return nil, nil, err
+		}
+	}
+	return st, parts, nil
 }
 
-type queryer interface {
-	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
-}
-
-func (s *store) about(ctx context.Context, q queryer) (map[string]string, error) {
+func readAbout(ctx context.Context, tx *sql.Tx) (map[string]string, error) {
 	out := map[string]string{}
-	rows, err := q.QueryContext(ctx, "SELECT key, value FROM about")
+	rows, err := tx.QueryContext(ctx, "SELECT key, value FROM about")
 	if err != nil {
 		return nil, err
 	}
@@ -287,149 +257,6 @@ func each(rows *sql.Rows, use func() error) error {
 	return rows.Err()
 }
 
-func readPeople(ctx context.Context, tx *sql.Tx, st *state) error {
-	rows, err := tx.QueryContext(ctx, "SELECT name, email FROM people ORDER BY id")
-	if err != nil {
-		return err
-	}
-	return each(rows, func() error {
-		var p person
-		err := rows.Scan(&p.name, &p.email)
-		st.person(p)
-		return err
-	})
-}
-
-func readCommits(ctx context.Context, tx *sql.Tx, st *state) error {
-	rows, err := tx.QueryContext(ctx, `SELECT hash, tree, parents, author, authored_at, committer, committed_at, subject,
-		pull_request, pull_request_title, pull_request_url, credits, places FROM commits ORDER BY id`)
-	if err != nil {
-		return err
-	}
-	return each(rows, func() error {
-		var c commit
-		var hash, tree, parents, credits sql.RawBytes
-		var number sql.NullInt64
-		var title, address, modelPlaces sql.NullString
-		if err := rows.Scan(&hash, &tree, &parents, &c.author, &c.authored, &c.committer, &c.committed, &c.subject, &number, &title, &address, &credits, &modelPlaces); err != nil {
-			return err
-		}
-		c.hash, c.tree = parseOID(content.Hash(hash)), parseOID(content.Hash(tree))
-		if number.Valid {
-			c.pull = &content.PullRequest{Number: int(number.Int64), Title: title.String, URL: address.String}
-		}
-		for _, word := range strings.Fields(string(parents)) {
-			p, err := strconv.ParseInt(word, 10, 32)
-			if err != nil || p < 0 || int(p) >= len(st.graph.commits) {
-				return errDamaged
-			}
-			c.parents = append(c.parents, int32(p))
-		}
-		var err error
-		if c.credits, err = parseCredits(string(credits), len(st.people)); err != nil {
-			return err
-		}
-		id := st.graph.add(c)
-		if modelPlaces.Valid {
-			list, err := parsePlaces(modelPlaces.String)
-			if err != nil {
-				return err
-			}
-			st.models = append(st.models, modelled{id, list})
-		}
-		return nil
-	})
-}
-
-var errDamaged = errors.New("it is damaged")
-
-var roleNames = [...]string{coAuthor: "co-author", reviewer: "reviewer", approver: "approver"}
-
-func parseCredits(text string, people int) ([]credit, error) {
-	words := strings.Fields(text)
-	var out []credit
-	for i := 0; i+1 < len(words); i += 2 {
-		p, err := strconv.ParseInt(words[i+1], 10, 32)
-		if err != nil || p < 0 || int(p) >= people {
-			return nil, errDamaged
-		}
-		for r, name := range roleNames {
-			if name == words[i] {
-				out = append(out, credit{role(r), int32(p)})
-			}
-		}
-	}
-	return out, nil
-}
-
-func readRows(ctx context.Context, tx *sql.Tx, st *state) error {
-	rows, err := tx.QueryContext(ctx, `SELECT commit_id, published, record, path, former_path, kind, before, after, readable_before, unreadable, fields
-		FROM changes ORDER BY id`)
-	if err != nil {
-		return err
-	}
-	var same []*row // of one commit
-	err = each(rows, func() error {
-		r := &row{was: -1}
-		var published bool
-		var life, path, kind, fields string
-		var was, before, after, bridge sql.NullString
-		if err := rows.Scan(&r.commit, &published, &life, &path, &was, &kind, &before, &after, &bridge, &r.unreadable, &fields); err != nil {
-			return err
-		}
-		if r.commit < 0 || int(r.commit) >= len(st.graph.commits) {
-			return errDamaged
-		}
-		r.life, r.path, r.kind = st.life(life), st.path(path), content.ChangeKind(kind)
-		if was.Valid {
-			r.was = st.path(was.String)
-		}
-		r.before, r.after = parseOID(content.Hash(before.String)), parseOID(content.Hash(after.String))
-		r.bridge, r.bridged = parseOID(content.Hash(bridge.String)), bridge.Valid
-		list, err := content.Parse(fields)
-		if err != nil {
-			return err
-		}
-		for _, f := range list.Kids {
-			r.fields = append(r.fields, st.known(content.Pointer(f.Text)))
-		}
-		if published {
-			st.putMerged(r)
-			return nil
-		}
-		if len(same) > 0 && same[0].commit != r.commit {
-			st.note(same)
-			same = same[:0]
-		}
-		same = append(same, r)
-		st.put(r)
-		return nil
-	})
-	st.note(same)
-	st.done = int32(len(st.graph.commits))
-	return err
-}
-
-// put adds a row of a commit: rows come by commit.
-func (s *state) put(r *row) {
-	c := &s.graph.commits[r.commit]
-	if c.first == c.last {
-		c.first = int32(len(s.rows))
-	}
-	s.rows = append(s.rows, r)
-	c.last = int32(len(s.rows))
-}
-
-func (s *state) putMerged(r *row) {
-	at, known := s.spans[r.commit]
-	if !known {
-		at.first = int32(len(s.merged))
-	}
-	s.merged = append(s.merged, r)
-	at.last = int32(len(s.merged))
-	s.spans[r.commit] = at
-}
-
 // renew forgets what is on disk, to keep another state there.
 func (s *store) renew(ctx context.Context, st *state) {
 	s.restore(ctx)
@@ -442,7 +269,7 @@ func (s *store) clear(ctx context.Context, st *state) {
 		return
 	}
 	err := s.transaction(ctx, func(tx *sql.Tx) error {
-		for _, table := range []string{"about", "people", "commits", "changes"} {
+		for _, table := range []string{"about", "people", "commits", "changes", "packed"} {
 			if _, err := tx.ExecContext(ctx, "DROP TABLE IF EXISTS "+table); err != nil {
 				return err
 			}
@@ -461,7 +288,7 @@ func (s *store) clear(ctx context.Context, st *state) {
 		}
 		return nil
 	})
-	s.sequence, s.people, s.commits, s.rows, s.merged = 0, 0, 0, 0, 0
+	s.sequence, s.parts, s.kept = 0, nil, mark{}
 	if err != nil && ctx.Err() == nil {
 		s.giveUp("it cannot be written", err)
 	}
@@ -473,15 +300,23 @@ func (s *store) save(ctx context.Context, st *state) {
 		return
 	}
 	s.restore(ctx)
-	saved := [...]int{len(st.people), int(st.done), len(st.rows), len(st.merged)}
-	if saved == [...]int{s.people, s.commits, s.rows, s.merged} {
+	now := st.mark()
+	if now == s.kept {
 		return
+	}
+	stay := s.stay(now)
+	next := part{s.sequence + 1, s.kept}
+	if stay < len(s.parts) {
+		next.from = s.parts[stay].from
 	}
 	err := s.transaction(ctx, func(tx *sql.Tx) error {
 		if err := s.claim(ctx, tx); err != nil {
 			return err
 		}
-		return s.insert(ctx, tx, st)
+		if err := s.insert(ctx, tx, st); err != nil {
+			return err
+		}
+		return s.pack(ctx, tx, st, s.parts[stay:], next)
 	})
 	switch {
 	case errors.Is(err, errAnother):
@@ -489,9 +324,43 @@ func (s *store) save(ctx context.Context, st *state) {
 	case err != nil && ctx.Err() == nil:
 		s.giveUp("it cannot be written", err)
 	case err == nil:
-		s.sequence++
-		s.people, s.commits, s.rows, s.merged = saved[0], saved[1], saved[2], saved[3]
+		s.sequence, s.parts, s.kept = next.sequence, append(s.parts[:stay], next), now
 	}
+}
+
+const (
+	// manyParts is how many small ones there are at the end before they are joined;
+	// small is how much they are together.
+	manyParts = 32
+	small     = 4 * window
+)
+
+// stay is how many parts remain as they are: the small ones at the end are joined with
+// what is new where they are many.
+func (s *store) stay(now mark) int {
+	n := len(s.parts)
+	for n > 0 && now.since(s.parts[n-1].from).weight() < small {
+		n--
+	}
+	if len(s.parts)-n < manyParts {
+		return len(s.parts)
+	}
+	return n
+}
+
+// pack writes what came since a part began, in place of those that it takes in.
+func (s *store) pack(ctx context.Context, tx *sql.Tx, st *state, taken []part, p part) error {
+	for _, old := range taken {
+		if _, err := tx.ExecContext(ctx, "DELETE FROM packed WHERE sequence = ?", old.sequence); err != nil {
+			return err
+		}
+	}
+	data, err := st.pack(p.from)
+	if err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, "INSERT INTO packed VALUES (?, ?)", p.sequence, data)
+	return err
 }
 
 // claim makes sure that nobody else wrote since.
@@ -515,139 +384,4 @@ func (s *store) transaction(ctx context.Context, do func(*sql.Tx) error) error {
 		return errors.Join(err, tx.Rollback())
 	}
 	return tx.Commit()
-}
-
-func (s *store) insert(ctx context.Context, tx *sql.Tx, st *state) error {
-	people, err := newInserter(ctx, tx, "people", 3)
-	if err != nil {
-		return err
-	}
-	for i := s.people; i < len(st.people); i++ {
-		people.add(i, st.people[i].name, st.people[i].email)
-	}
-	if err := people.flush(); err != nil {
-		return err
-	}
-	commits, err := newInserter(ctx, tx, "commits", 14)
-	if err != nil {
-		return err
-	}
-	for i := s.commits; i < int(st.done); i++ {
-		if err := addCommit(commits, st, i); err != nil {
-			return err
-		}
-	}
-	if err := commits.flush(); err != nil {
-		return err
-	}
-	changes, err := newInserter(ctx, tx, "changes", 12)
-	if err != nil {
-		return err
-	}
-	for i := s.rows; i < len(st.rows); i++ {
-		addRow(changes, st, st.rows[i], false)
-	}
-	for i := s.merged; i < len(st.merged); i++ {
-		addRow(changes, st, st.merged[i], true)
-	}
-	return changes.flush()
-}
-
-func addCommit(to *inserter, st *state, id int) error {
-	c := &st.graph.commits[id]
-	var parents, credits []byte
-	for _, p := range c.parents {
-		parents = strconv.AppendInt(append(parents, ' '), int64(p), 10)
-	}
-	for _, cr := range c.credits {
-		credits = strconv.AppendInt(append(append(append(credits, ' '), roleNames[cr.role]...), ' '), int64(cr.person), 10)
-	}
-	var number, title, address any
-	if c.pull != nil {
-		number, title, address = c.pull.Number, c.pull.Title, c.pull.URL
-	}
-	var places any
-	if i := slices.IndexFunc(st.models, func(m modelled) bool { return m.commit == int32(id) }); i >= 0 {
-		text, err := formatPlaces(st.models[i].places)
-		if err != nil {
-			return err
-		}
-		places = text
-	}
-	to.add(id, string(c.hash.hash()), string(c.tree.hash()), string(trim(parents)), c.author, c.authored, c.committer, c.committed, c.subject, number, title, address, string(trim(credits)), places)
-	return nil
-}
-
-func trim(b []byte) []byte {
-	if len(b) > 0 {
-		return b[1:]
-	}
-	return b
-}
-
-func addRow(to *inserter, st *state, r *row, published bool) {
-	var was, bridge any
-	if r.was >= 0 {
-		was = st.paths[r.was]
-	}
-	if r.bridged {
-		bridge = string(r.bridge.hash())
-	}
-	fields := []byte{'['}
-	for i, f := range r.fields {
-		if i > 0 {
-			fields = append(fields, ',')
-		}
-		fields = content.AppendString(fields, string(f))
-	}
-	to.add(nil, r.commit, published, st.lives[r.life], st.paths[r.path], was, string(r.kind), nullable(r.before), nullable(r.after), bridge, r.unreadable, string(append(fields, ']')))
-}
-
-func nullable(id oid) any {
-	if id == (oid{}) {
-		return nil
-	}
-	return string(id.hash())
-}
-
-// inserter writes many rows with one statement: a call costs more than a row.
-type inserter struct {
-	ctx    context.Context
-	tx     *sql.Tx
-	table  string
-	width  int
-	full   *sql.Stmt
-	values []any
-	err    error
-}
-
-// together is how many rows one statement inserts.
-const together = 40
-
-func newInserter(ctx context.Context, tx *sql.Tx, table string, width int) (*inserter, error) {
-	full, err := tx.PrepareContext(ctx, insertion(table, width, together))
-	if err != nil {
-		return nil, fmt.Errorf("insert into %s: %w", table, err)
-	}
-	return &inserter{ctx: ctx, tx: tx, table: table, width: width, full: full}, nil
-}
-
-func insertion(table string, width, rows int) string {
-	one := "(" + strings.TrimSuffix(strings.Repeat("?,", width), ",") + ")"
-	return "INSERT INTO " + table + " VALUES " + strings.TrimSuffix(strings.Repeat(one+",", rows), ",")
-}
-
-func (i *inserter) add(values ...any) {
-	i.values = append(i.values, values...)
-	if len(i.values) == together*i.width && i.err == nil {
-		_, i.err = i.full.ExecContext(i.ctx, i.values...)
-		i.values = i.values[:0]
-	}
-}
-
-func (i *inserter) flush() error {
-	if i.err == nil && len(i.values) > 0 {
-		_, i.err = i.tx.ExecContext(i.ctx, insertion(i.table, i.width, len(i.values)/i.width), i.values...)
-	}
-	return i.err
 }
