@@ -93,7 +93,7 @@ func rowOf(code Code) codeRow {
 }
 
 // describeError returns the code of err, and the text that may reach a client:
-// that of an Error or of a known sentinel. The text of anything else stays here.
+// that of an Error, a refusal or a known sentinel. The text of anything else stays here.
 func describeError(err error) (Code, string) {
 	var own *Error
 	if errors.As(err, &own) {
@@ -102,6 +102,10 @@ func describeError(err error) (Code, string) {
 	var unknown *content.UnknownFieldError
 	if errors.As(err, &unknown) {
 		return CodeBadInput, noField(unknown)
+	}
+	var refusal *content.Refusal
+	if errors.As(err, &refusal) { // of what is read: a mutation answers with it
+		return CodeUnavailable, refusal.Message
 	}
 	for _, row := range codeTable {
 		if row.sentinel == nil || !errors.Is(err, row.sentinel) {

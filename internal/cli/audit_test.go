@@ -147,7 +147,7 @@ func TestAuditCheckFindsWhatIsWrongInTheIndex(t *testing.T) {
 		"UPDATE changes SET path = 'records/projects/epsilon.json' WHERE path = 'records/projects/delta.json'": "719d9e5621 records/projects/epsilon.json: after is \"666de8bb0650f1e60f3164223aa3990a75bc37a9\", and \"\" in Git",
 		"UPDATE commits SET pull_request = 8 WHERE pull_request = 7":                                           "e9fee867f0 records/projects/alfa.json: no message says that it was pull request 8 \"A better summary of alfa\"",
 		"UPDATE people SET name = 'Eve' WHERE name = 'Aino Aalto'":                                             "b100a4cba6 records/projects/alfa.json: the author is \"Eve <aino@example.org>\", and \"Aino Aalto <aino@example.org>\" in Git",
-		"UPDATE packed SET part = x'00'": "history.sqlite: the packed copy of the tables is not like them: it is damaged",
+		"UPDATE packed SET part = x'00'":                                                                       "history.sqlite: the packed copy of the tables is not like them: it is damaged",
 	} {
 		t.Run(change, func(t *testing.T) {
 			dir := pastRepository(t)

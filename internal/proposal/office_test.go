@@ -144,6 +144,18 @@ func (o *office) git(args ...string) string {
 	return out
 }
 
+// input runs git in the clone on what it reads from its standard input.
+func (o *office) input(text string, args ...string) string {
+	o.Helper()
+	c := exec.Command("git", args...)
+	c.Dir, c.Stdin = o.client, strings.NewReader(text)
+	out, err := c.Output()
+	if err != nil {
+		o.Fatalf("git %s: %v", strings.Join(args, " "), err)
+	}
+	return strings.TrimSpace(string(out))
+}
+
 // at asks git what a revision of the repository served is; "" where there is none.
 func (o *office) at(revision string) content.Hash {
 	o.Helper()

@@ -428,6 +428,9 @@ func (s *Service) mergedTree(ctx context.Context, target content.Hash, m *joined
 		changes = append(changes, gitrepo.TreeChange{Path: path, Entry: entry})
 	}
 	tree, err := s.repo.WriteTree(ctx, trees[0], changes)
+	if errors.Is(err, gitrepo.ErrUnsupported) { // somebody pushed what Git itself would not check out
+		return "", &content.Refusal{Reason: content.RefusedState, Message: fmt.Sprintf("it cannot be merged: %v", err)}
+	}
 	if err != nil {
 		return "", fmt.Errorf("write the merged tree: %w", err)
 	}

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/koonti/koonti/graphql"
 	"github.com/koonti/koonti/internal/content"
 	"github.com/koonti/koonti/internal/proposal"
 )
@@ -1029,5 +1030,23 @@ func TestMergeableIsWhatMergingWouldSay(t *testing.T) {
 	report, err = o.Report(t.Context(), o.ok(o.Proposal(t.Context(), p.Number)))
 	if err != nil || len(report.Checks) > 2 {
 		t.Errorf("%v: checks of what is merged: %+v", err, report)
+	}
+}
+
+// A tree that Git itself would not check out may be pushed all the same.
+func TestWhatGitWouldNotCheckOutIsNotMerged(t *testing.T) {
+	o := hall(t, nil)
+	o.git("fetch", "-q", "origin")
+	hooks := o.git("rev-parse", "origin/main:things")
+	tree := o.input("040000 tree "+hooks+"\t.GIT\n040000 tree "+hooks+"\tthings\n040000 tree "+o.git("rev-parse", "origin/main:schema")+"\tschema\n", "mktree")
+	o.git("push", "-q", "origin", o.git("commit-tree", tree, "-p", "origin/main", "-m", "Evil")+":refs/heads/proposals/evil")
+	o.sync()
+	p := o.ok(o.Proposal(t.Context(), 1))
+	_, err := o.Report(t.Context(), p)
+	o.refused(err, content.RefusedState, `Git does not take ".GIT"`)
+	_, err = o.Merge(t.Context(), maija, 1, p.Head, nil)
+	o.refused(err, content.RefusedState, `Git does not take ".GIT"`)
+	if code, text := graphql.Describe(err); code != graphql.CodeUnavailable || !strings.Contains(text, ".GIT") {
+		t.Errorf("whoever looks at it reads %s: %s", code, text)
 	}
 }
