@@ -41,6 +41,8 @@ const (
 	maxTableBytes = 32 << 20
 	maxTableRows  = content.MaxEdits
 	maxColumns    = 500
+	// maxRowProblems is how many problems are told; nobody reads more.
+	maxRowProblems = 10_000
 )
 
 // Rows is what a table came to.
@@ -49,7 +51,8 @@ type Rows struct {
 	// patched at the places given; a row that changes nothing, and one with a problem,
 	// has no edit.
 	Edits []content.Edit
-	// Problems are sorted by row; one of the header, row 1 of most, leaves out all rows.
+	// Problems are sorted by row, the first 10,000; one of the header, row 1 of most, leaves
+	// out all rows.
 	Problems []RowProblem
 	// Numbers are the rows that the edits come from, so that what is found wrong with a
 	// record can be told at its row.
@@ -148,7 +151,9 @@ type importer struct {
 }
 
 func (im *importer) note(row int, column string, p *rowFault) {
-	im.out.Problems = append(im.out.Problems, RowProblem{row, column, p.messages()})
+	if len(im.out.Problems) < maxRowProblems {
+		im.out.Problems = append(im.out.Problems, RowProblem{row, column, p.messages()})
+	}
 }
 
 // table reads the rows of a spreadsheet.
@@ -162,6 +167,9 @@ func (im *importer) table(ctx context.Context, rows tableRows) error {
 		}
 		switch {
 		case row.broken:
+			if err := im.counted(); err != nil { // each is told of
+				return err
+			}
 			im.note(row.number, "", fault("row/broken"))
 		case row.empty():
 		case im.columns == nil:
@@ -245,7 +253,9 @@ func (im *importer) row(row tableRow) {
 // lines reads the records of an NDJSON file.
 func (im *importer) lines(ctx context.Context, text string) error {
 	text = strings.TrimPrefix(text, "\uFEFF")
-	for i, line := range strings.Split(text, "\n") {
+	number := 0
+	for line := range strings.SplitSeq(text, "\n") {
+		number++
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -255,7 +265,7 @@ func (im *importer) lines(ctx context.Context, text string) error {
 		if err := im.counted(); err != nil {
 			return err
 		}
-		im.line(i+1, line)
+		im.line(number, line)
 	}
 	return nil
 }

@@ -236,6 +236,16 @@ func TestRowsOfAWorkbook(t *testing.T) {
 	}
 }
 
+func TestNobodyReadsMoreProblems(t *testing.T) {
+	g := rowsGround(t)
+	base := g.head()
+	table := "id\n" + strings.Repeat("a"+strings.Repeat(",x", 100)+"\n", 1000)
+	rows, err := ReadRows(context.Background(), RowFormat{Kind: RowsCSV}, strings.NewReader(table), base.Model.Collection("things"), base.Model, base)
+	if err != nil || len(rows.Problems) != maxRowProblems || len(rows.Edits) > 0 {
+		t.Errorf("%d problems and %d edits, %v; want %d and none", len(rows.Problems), len(rows.Edits), err, maxRowProblems)
+	}
+}
+
 func TestTablesThatAreNone(t *testing.T) {
 	g := rowsGround(t)
 	base := g.head()
@@ -251,6 +261,7 @@ func TestTablesThatAreNone(t *testing.T) {
 		{"another encoding", "id;name\na;\xe4iti\n", RowsCSV, content.ErrInvalid, "CSV UTF-8"},
 		{"no workbook", "id;name", RowsXLSX, content.ErrInvalid, "save it as .xlsx"},
 		{"too many rows", many, RowsCSV, content.ErrTooLarge, "5000 rows"},
+		{"too many rows that cannot be read", "id\n" + strings.Repeat("a\"b\n", maxTableRows+1), RowsCSV, content.ErrTooLarge, "5000 rows"},
 		{"too many lines", strings.Repeat("{}\n", maxTableRows+1), RowsNDJSON, content.ErrTooLarge, "5000 rows"},
 		{"too large", strings.Repeat("x", maxTableBytes+1), RowsCSV, content.ErrTooLarge, "32 MiB"},
 	}
