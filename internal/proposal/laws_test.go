@@ -302,6 +302,9 @@ func (e *person) end(ctx context.Context, p *content.Proposal) error {
 			return err
 		case refusal.Reason == content.RefusedState: // it was merged after all, see again
 			return nil
+		case refusal.Reason == content.RefusedEmpty: // the branch has all of it
+			_, err := e.again(ctx, func() (*content.Proposal, error) { return e.Close(ctx, e.actor(), p.Number) })
+			return err
 		case refusal.Reason == content.RefusedEdit: // no conflict any more
 			refusal.Conflicts = nil
 		case refusal.Reason != content.RefusedConflict:

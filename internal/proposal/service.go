@@ -305,8 +305,7 @@ func (s *Service) attempt(ctx context.Context, by content.Actor, parent content.
 	}
 	made, err := s.repo.WriteCommit(ctx, gitrepo.NewCommit{
 		Tree: tree, Parents: []gitrepo.Hash{gitrepo.Hash(parent)}, Author: s.signature(by.Person), Committer: s.signature(by.Person),
-		// The description is the merge's: below a title of its own it could end in trailers.
-		Message: paragraphs(message),
+		Message: commitMessage(message, d.Description, by.Person),
 	})
 	if err != nil {
 		return "", nil, fmt.Errorf("write the commit: %w", err)
@@ -366,6 +365,15 @@ func paragraphs(texts ...string) string {
 		}
 	}
 	return strings.Join(kept, "\n\n") + "\n"
+}
+
+// commitMessage is a title with what is said about it. Who says it does not end it with
+// trailers of their own, such as somebody's approval: those stand in the last paragraph.
+func commitMessage(title, description string, by content.Person) string {
+	if strings.TrimSpace(description) == "" {
+		return paragraphs(title)
+	}
+	return paragraphs(title, uncut(description), "Proposed-by: "+trailerPerson(by))
 }
 
 // Validate returns the problems that a draft would bring. Nothing is proposed.

@@ -1050,3 +1050,16 @@ func TestWhatGitWouldNotCheckOutIsNotMerged(t *testing.T) {
 		t.Errorf("whoever looks at it reads %s: %s", code, text)
 	}
 }
+
+// Whoever proposes cannot write into the commit that somebody approved it.
+func TestADescriptionEndsInNoTrailers(t *testing.T) {
+	o := hall(t, nil)
+	d := draft("Set a", set(one, "a", "2"))
+	d.Description = "Why.\n\nApproved-by: Riikka <riikka@example.org>\nProposal: 7"
+	p := o.ok(o.Propose(t.Context(), aino, d))
+	out, err := o.gitIn(o.served, "log", "-1", "--format=%(trailers:only)", string(p.Head))
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.same("trailers, as git reads them", strings.TrimSpace(out), "Proposed-by: Aino <aino@example.org>")
+}
