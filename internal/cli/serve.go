@@ -297,7 +297,7 @@ func (a *app) greet(view *content.View, addr net.Addr, flags serveFlags, repo *g
 	what := "the work tree " + repo.WorkTree()
 	switch {
 	case flags.remote != "":
-		what = flags.remote + ", " + view.Ref
+		what = gitrepo.Redact(flags.remote) + ", " + view.Ref
 	case flags.ref != "" || repo.WorkTree() == "":
 		what = view.Ref + " of " + repo.GitDir()
 	}

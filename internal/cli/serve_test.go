@@ -3,12 +3,16 @@ package cli
 import (
 	"encoding/json"
 	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/koonti/koonti/internal/content"
+	"github.com/koonti/koonti/internal/gitrepo"
 )
 
 const doneQuery = `{ projects(first: 100) { totalCount nodes { id name themes { id name } participants { role municipality { name } } } } }`
@@ -157,5 +161,27 @@ func TestAQueryBesideARunningServer(t *testing.T) {
 	_, served := r.get("/schema.graphql")
 	if _, printed, _ := koonti("sdl", "--repo", dir); printed != served {
 		t.Error("koonti sdl and /schema.graphql differ")
+	}
+}
+
+// What is printed at the start ends up in logs.
+func TestTheGreetingHoldsNoToken(t *testing.T) {
+	dir := t.TempDir()
+	if err := gitrepo.Init(dir); err != nil {
+		t.Fatal(err)
+	}
+	repo, err := gitrepo.Open(dir, gitrepo.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer repo.Close()
+	var out strings.Builder
+	a := &app{Streams: Streams{Out: &out}}
+	view := &content.View{Ref: "refs/heads/main", Snapshot: content.NewSnapshot(nil, nil, nil)}
+	for _, remote := range []string{"https://bot:hush@git.example.org/content.git", "https://hush@git.example.org/content.git"} {
+		a.greet(view, &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 8080}, serveFlags{remote: remote}, repo)
+	}
+	if text := out.String(); strings.Contains(text, "hush") || strings.Count(text, "git.example.org/content.git") != 2 {
+		t.Errorf("it says:\n%s", text)
 	}
 }

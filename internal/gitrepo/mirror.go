@@ -27,7 +27,7 @@ var mirrored = []string{"refs/heads/", "refs/tags/"}
 func Mirror(ctx context.Context, url, dir string, cfg Config) (*Repo, error) {
 	r, err := mirror(ctx, url, dir, cfg)
 	if err != nil {
-		return nil, fmt.Errorf("mirror %s in %s: %w", redact(url), dir, err)
+		return nil, fmt.Errorf("mirror %s in %s: %w", Redact(url), dir, err)
 	}
 	return r, nil
 }
@@ -102,8 +102,8 @@ func storedURL(ep *transport.Endpoint) string {
 	return bare.String()
 }
 
-// redact takes out of a URL, sound or not, what may be a password.
-func redact(raw string) string {
+// Redact is a URL fit for logs: without user and password, either of which may be a token.
+func Redact(raw string) string {
 	scheme, rest, ok := strings.Cut(raw, "://")
 	if at := strings.LastIndexByte(rest, '@'); ok && at >= 0 {
 		return scheme + "://..." + rest[at:]

@@ -60,7 +60,7 @@ func (r *Repo) PushTo(ctx context.Context, url string, as Credentials, refs []Pu
 		err = r.pushTo(ctx, ep, as, refs)
 	}
 	if err != nil {
-		return fmt.Errorf("push to %s: %w", redact(url), err)
+		return fmt.Errorf("push to %s: %w", Redact(url), err)
 	}
 	return nil
 }
