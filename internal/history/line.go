@@ -135,6 +135,7 @@ func (s *state) extend(l *line, steps []int32) {
 	l.changesOf, l.holders = room(l.changesOf, len(s.lives)), room(l.holders, len(s.paths))
 	if len(l.steps) == 0 {
 		l.steps, l.changes, l.diffs = make([]step, 0, len(steps)), make([]placed, 0, len(s.rows)), make([]placed, 0, len(s.rows))
+		l.diffsOf, l.livesOf = make([][]int32, 0, len(s.lives)), make([][]holder, 0, len(s.lives))
 	}
 	for _, c := range steps {
 		number := int32(len(l.steps) + 1)

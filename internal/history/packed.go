@@ -75,10 +75,11 @@ func (s *state) pack(from mark) ([]byte, error) {
 		p.text(one.name)
 		p.text(one.email)
 	}
-	for _, list := range [][]string{s.paths[from.paths:], s.lives[from.lives:]} {
-		for _, text := range list {
-			p.text(text)
-		}
+	for _, path := range s.paths[from.paths:] {
+		p.text(path)
+	}
+	for _, life := range s.lives[from.lives:] {
+		p.life(s, life)
 	}
 	for _, pointer := range s.pointers[from.pointers:] {
 		p.text(string(pointer))
@@ -127,6 +128,17 @@ func (p *packer) hash(id oid)    { p.hashes = append(p.hashes, id[:]...) }
 func (p *packer) text(s string) {
 	p.number(len(s))
 	p.texts = append(p.texts, s...)
+}
+
+// life packs the name of a life: the place of the path that it is, from 1, or a text.
+func (p *packer) life(s *state, name string) {
+	path, ok := s.pathOf[name]
+	if !ok {
+		p.number(0)
+		p.text(name)
+		return
+	}
+	p.number(int(path) + 1)
 }
 
 func (p *packer) commit(s *state, id int32) error {
@@ -294,6 +306,13 @@ func (u *unpacker) text() string {
 	return text
 }
 
+func (u *unpacker) life() string {
+	if path := u.below(len(u.state.paths) + 1); path > 0 {
+		return u.state.paths[path-1]
+	}
+	return u.text()
+}
+
 // unpack adds a part to a state that ends where the part begins.
 func (s *state) unpack(u *unpacker) error {
 	if s.mark() != u.from {
@@ -307,7 +326,7 @@ func (s *state) unpack(u *unpacker) error {
 		s.path(u.text())
 	}
 	for range u.amount.lives {
-		s.life(u.text())
+		s.life(u.life())
 	}
 	for range u.amount.pointers {
 		s.pointer(content.Pointer(u.text()))
