@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/koonti/koonti/internal/content"
@@ -310,13 +311,17 @@ func (f *Forge) finishOpening(ctx context.Context, c *chain, p pending) (*chain,
 }
 
 // makeBranch makes the branch of a proposal if it is not there; errTaken where it is and
-// has another commit.
+// has another commit, which the proposal did not get meanwhile.
 func (f *Forge) makeBranch(ctx context.Context, c *chain) error {
 	name := c.proposal.Branch
 	err := f.setBranch(ctx, gitrepo.RefUpdate{Name: name, Is: c.head(), Message: fmt.Sprintf("proposal %d", c.number)})
 	if errors.Is(err, errMoved) {
 		now, err := f.branchAt(ctx, name)
+		moved := false
 		if err == nil && now != c.head() {
+			moved, err = f.movedBy(ctx, c, now)
+		}
+		if err == nil && now != c.head() && !moved {
 			err = fmt.Errorf("%w: %s is %s", errTaken, name, now.Short())
 		}
 		f.seen[name] = err == nil
@@ -327,6 +332,30 @@ func (f *Forge) makeBranch(ctx context.Context, c *chain) error {
 	}
 	f.seen[name] = err == nil
 	return err
+}
+
+// movedBy tells whether a branch is at a commit since the proposal was edited, or somebody
+// pushed to it: an edit is pending before its branch moves, and in the chain before it is
+// not pending any more, so that it is met here or there.
+func (f *Forge) movedBy(ctx context.Context, c *chain, now gitrepo.Hash) (bool, error) {
+	begun, err := f.repo.RefsUnder(ctx, pendingPrefix)
+	if err != nil {
+		return false, fmt.Errorf("list pending events: %w", err)
+	}
+	for _, ref := range begun {
+		p, ok := parsePending(ref)
+		if !ok || p.number != c.number {
+			continue
+		}
+		if e, err := f.readEvent(ctx, p.event); err == nil && e.Kind == content.EventEdited && e.about == now {
+			return true, nil
+		}
+	}
+	later, err := f.fresh(ctx, c.number)
+	if err != nil || now == "" || slices.Contains(later.heads, now) {
+		return err == nil, err
+	}
+	return f.repo.IsAncestor(ctx, c.head(), now)
 }
 
 // withdraw closes a proposal in nobody's name.

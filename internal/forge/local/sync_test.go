@@ -480,3 +480,48 @@ func TestManyPushedAtOnce(t *testing.T) {
 		t.Errorf("refs were listed %d times for %d branches", n, many)
 	}
 }
+
+// Another process that ends an opening, and meets the branch where an edit has moved it
+// meanwhile, does not take it for somebody else's.
+func TestAnOpeningIsEndedWhileItIsEdited(t *testing.T) {
+	for _, moment := range []string{"the branch has moved", "the event is written", "a client has pushed"} {
+		t.Run(moment, func(t *testing.T) {
+			s := newSite(t)
+			s.now = time.Now()
+			p := s.open("a")
+			first := git(t, s.bare, "rev-parse", dataRef(1))
+			git(t, s.bare, "update-ref", pendingPrefix+"1-"+first, first) // as when it was listed
+			other := s.other()
+			stale, err := other.fresh(t.Context(), 1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			next := forgetest.Commit(t, s.Repo, "a", "quite another\n", s.Tip(main))
+			switch moment {
+			case "the branch has moved":
+				e := s.forge.signed(event{document: document{Kind: content.EventEdited}, about: next}, person("Aino").Person)
+				h, err := s.forge.writeEvent(t.Context(), 1, gitrepo.Hash(first), e)
+				if err == nil {
+					err = s.forge.intend(t.Context(), pendingOf(1, h))
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				git(t, s.bare, "update-ref", p.Branch, string(next))
+			case "the event is written":
+				if _, err := s.forge.Edit(t.Context(), person("Aino"), 1, proposal.Edition{Was: p.Head, Head: content.Hash(next), Base: p.Base}); err != nil {
+					t.Fatal(err)
+				}
+			case "a client has pushed":
+				next = forgetest.Commit(t, s.Repo, "a", "newer\n", gitrepo.Hash(p.Head))
+				git(t, s.bare, "update-ref", p.Branch, string(next))
+			}
+			if _, err := other.finishOpening(t.Context(), stale, pendingOf(1, gitrepo.Hash(first))); err != nil {
+				t.Fatal(err)
+			}
+			s.sync()
+			now := s.get(1)
+			s.same("the proposal", []any{now.State, now.Head}, []any{content.ProposalOpen, content.Hash(next)})
+		})
+	}
+}
