@@ -101,6 +101,22 @@ func (g *graph) add(c commit) int32 {
 	return i
 }
 
+// mergesTo returns the merges that lead to a commit by first parents, from the given one on.
+func (g *graph) mergesTo(c, from int32) map[int32]bool {
+	out := map[int32]bool{}
+	for c >= from {
+		at := &g.commits[c]
+		if at.merge() {
+			out[c] = true
+		}
+		if len(at.parents) == 0 {
+			break
+		}
+		c = at.parents[0]
+	}
+	return out
+}
+
 // reaches reports whether a is c or one of its ancestors.
 func (g *graph) reaches(c, a int32) bool {
 	goal := &g.commits[a]
@@ -146,7 +162,8 @@ func (g *graph) newer(a, b int32) int {
 }
 
 // mergeBases returns the best common ancestors of a and b (git-merge-base --all).
-// Commits are met by falling generation, so all that leads to one is known when it is.
+// Commits are met from the newest index down, children before parents, so all that leads
+// to one is known when it is.
 func (g *graph) mergeBases(a, b int32) []int32 {
 	if a == b {
 		return []int32{a}
@@ -158,9 +175,11 @@ func (g *graph) mergeBases(a, b int32) []int32 {
 	w.mark(a, ofA, len(g.commits))
 	w.mark(b, ofB, len(g.commits))
 	var bases []int32
-	for live := 2; live > 0; {
-		at := w.newest(g)
+	for at, live := max(a, b), 2; live > 0; at-- {
 		f := w.flags[at]
+		if f == 0 {
+			continue
+		}
 		if f&stale == 0 {
 			live--
 			if f == ofA|ofB {
@@ -185,41 +204,24 @@ func (g *graph) mergeBases(a, b int32) []int32 {
 type walk struct {
 	flags   []uint8 // by commit; 0 where it was not met
 	touched []int32
-	open    []int32
 }
 
-// mark adds flags to a commit, opens it where it was not met, and returns what it had.
+// mark adds flags to a commit, and returns what it had.
 func (w *walk) mark(c int32, f uint8, commits int) uint8 {
 	if len(w.flags) < commits {
 		w.flags = append(w.flags, make([]uint8, commits-len(w.flags))...)
 	}
 	old := w.flags[c]
 	if old == 0 {
-		w.touched, w.open = append(w.touched, c), append(w.open, c)
+		w.touched = append(w.touched, c)
 	}
 	w.flags[c] = old | f
 	return old
-}
-
-// newest takes the open commit of the greatest generation. There are as many as there
-// are branches at one time: few.
-func (w *walk) newest(g *graph) int32 {
-	best := 0
-	for i, c := range w.open {
-		if g.commits[c].generation > g.commits[w.open[best]].generation {
-			best = i
-		}
-	}
-	c := w.open[best]
-	last := len(w.open) - 1
-	w.open[best] = w.open[last]
-	w.open = w.open[:last]
-	return c
 }
 
 func (w *walk) clear() {
 	for _, c := range w.touched {
 		w.flags[c] = 0
 	}
-	w.touched, w.open = w.touched[:0], w.open[:0]
+	w.touched = w.touched[:0]
 }

@@ -244,7 +244,7 @@ func (x *Index) extend(ctx context.Context, st *state, head content.Hash) error 
 	if err := x.gather(ctx, st, head); err != nil {
 		return err
 	}
-	if err := x.scan(ctx, st); err != nil {
+	if err := x.scan(ctx, st, st.graph.byHash[parseOID(head)]); err != nil {
 		return err
 	}
 	if n := st.done - before; n > 0 {

@@ -24,6 +24,8 @@ const (
 // scanned is what was read of one commit.
 type scanned struct {
 	drafts []draft
+	// seen is what a step of the line is against its first parent, where it is a merge.
+	seen []draft
 	// places are where the commit's model, if it changed it, says that records lie.
 	places []place
 }
@@ -117,8 +119,9 @@ func (s *state) commit(id oid, c *gitrepo.Commit) commit {
 	return out
 }
 
-// scan reads what the commits not done yet did.
-func (x *Index) scan(ctx context.Context, st *state) error {
+// scan reads what the commits not done yet did, and what those that lead to head by first
+// parents are against them.
+func (x *Index) scan(ctx context.Context, st *state, head int32) error {
 	type batch struct {
 		from int32
 		list []scanned
@@ -127,9 +130,10 @@ func (x *Index) scan(ctx context.Context, st *state) error {
 	scan := &scanner{x.documents, st.where}
 	total := int32(len(st.graph.commits))
 	x.progress.total.Store(int64(total))
+	steps := st.graph.mergesTo(head, st.done)
 	next := make(chan batch, 1)
 	read := func(from int32) {
-		list, err := scan.window(ctx, st.graph, from, min(from+window, total))
+		list, err := scan.window(ctx, st.graph, steps, from, min(from+window, total))
 		next <- batch{from, list, err}
 	}
 	if st.done < total {
@@ -144,7 +148,12 @@ func (x *Index) scan(ctx context.Context, st *state) error {
 			go read(to)
 		}
 		for i, s := range b.list {
-			if err := x.keep(ctx, scan, st, b.from+int32(i), s); err != nil {
+			c := b.from + int32(i)
+			err := x.keep(ctx, scan, st, c, s)
+			if err == nil && steps[c] {
+				err = x.keepMerged(ctx, scan, st, c, s.seen)
+			}
+			if err != nil {
 				if b.from+int32(len(b.list)) < total {
 					<-next
 				}
@@ -158,7 +167,7 @@ func (x *Index) scan(ctx context.Context, st *state) error {
 }
 
 // window reads a range of commits with all cores.
-func (s *scanner) window(ctx context.Context, g *graph, from, to int32) ([]scanned, error) {
+func (s *scanner) window(ctx context.Context, g *graph, steps map[int32]bool, from, to int32) ([]scanned, error) {
 	list := make([]scanned, to-from)
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.GOMAXPROCS(0))
@@ -166,7 +175,7 @@ func (s *scanner) window(ctx context.Context, g *graph, from, to int32) ([]scann
 		group.Go(func() error {
 			for i := first; i < min(first+portion, to); i++ {
 				var err error
-				if list[i-from], err = s.commit(ctx, g, &g.commits[i]); err != nil {
+				if list[i-from], err = s.commit(ctx, g, i, steps[i]); err != nil {
 					return err
 				}
 			}
@@ -176,16 +185,26 @@ func (s *scanner) window(ctx context.Context, g *graph, from, to int32) ([]scann
 	return list, group.Wait()
 }
 
-func (s *scanner) commit(ctx context.Context, g *graph, c *commit) (scanned, error) {
-	drafts, model, err := s.changes(ctx, g, c)
-	if err != nil || model == (oid{}) {
-		return scanned{drafts: drafts}, err
+func (s *scanner) commit(ctx context.Context, g *graph, i int32, step bool) (out scanned, err error) {
+	c := &g.commits[i]
+	var model oid
+	if out.drafts, model, err = s.changes(ctx, g, c); err != nil {
+		return out, err
+	}
+	if step {
+		if out.seen, err = s.difference(ctx, g.commits[c.parents[0]].tree, c.tree); err != nil {
+			return out, fmt.Errorf("compare merge %s with its first parent: %w", c.hash.hash(), err)
+		}
+	}
+	if model == (oid{}) {
+		return out, nil
 	}
 	data, err := s.repo.Blob(ctx, gitrepo.Hash(model.hash()))
 	if errors.Is(err, gitrepo.ErrTooLarge) {
-		return scanned{drafts: drafts}, nil
+		return out, nil
 	}
-	return scanned{drafts, readPlaces(string(data))}, err
+	out.places = readPlaces(string(data))
+	return out, err
 }
 
 // keep makes the drafts of a commit rows of the state.
