@@ -117,10 +117,7 @@ func (c *comparison) open(side *cursor, hash []byte) error {
 // walk goes over the entries of one folder on all sides, name by name.
 func (c *comparison) walk(prefix string, depth int, sides []cursor) error {
 	for {
-		var err error
-		if len(sides) == 2 {
-			err = passEqual(&sides[0], &sides[1])
-		}
+		err := passEqual(sides)
 		if err != nil {
 			return fmt.Errorf("folder %q: %w", prefix, err)
 		}
@@ -270,14 +267,22 @@ func disorder(name []byte) error {
 	return fmt.Errorf("%w: the tree has %q out of order, or twice", ErrCorrupt, name)
 }
 
-// passEqual leaves behind what two trees have in common, which is nearly all: the
-// entries that begin both what follows are read in one alone.
-func passEqual(a, b *cursor) error {
-	if len(a.raw) == 0 || !bytes.Equal(a.raw, b.raw) {
+// passEqual leaves behind what all trees have in common, which is nearly all: the
+// entries that begin what follows in each are read in one alone.
+func passEqual(sides []cursor) error {
+	first := &sides[0]
+	common := len(first.rest)
+	if len(first.raw) == 0 || len(sides) == 1 {
 		return nil
 	}
-	common := commonPrefix(a.rest, b.rest)
-	last, rest := *a, a.rest[:common]
+	for i := range sides[1:] {
+		other := &sides[i+1]
+		if !bytes.Equal(first.raw, other.raw) {
+			return nil
+		}
+		common = commonPrefix(first.rest[:common], other.rest)
+	}
+	last, rest := *first, first.rest[:common]
 	for {
 		entry, after, ok := cutEntry(rest)
 		if !ok {
@@ -291,12 +296,14 @@ func passEqual(a, b *cursor) error {
 		rest = after
 	}
 	passed := common - len(rest)
-	a.name, a.mode, a.rest = last.name, last.mode, a.rest[passed:]
-	b.name, b.mode, b.rest = last.name, last.mode, b.rest[passed:]
-	if err := a.next(); err != nil {
-		return err
+	for i := range sides {
+		e := &sides[i]
+		e.name, e.mode, e.rest = last.name, last.mode, e.rest[passed:]
+		if err := e.next(); err != nil {
+			return err
+		}
 	}
-	return b.next()
+	return nil
 }
 
 // commonPrefix counts the bytes that both begin with.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -200,39 +201,50 @@ func FuzzConfig(f *testing.F) {
 	})
 }
 
-// Passing over what two trees have in common is the same as stepping over it.
+// Passing over what trees have in common is the same as stepping over it.
 func FuzzPassEqual(f *testing.F) {
 	hash := strings.Repeat("h", 20)
 	two := "100644 a\x00" + hash + "40000 b\x00" + hash
-	for _, seed := range [][2]string{{"", ""}, {two, two}, {two, two + "100644 c\x00" + hash}, {two + two, two + two}, {two + "1", two + "2"}, {two, "100644 a\x00" + hash}} {
-		f.Add([]byte(seed[0]), []byte(seed[1]))
+	for _, seed := range [][3]string{
+		{"", "", ""}, {two, two, two}, {two, two + "100644 c\x00" + hash, two}, {two + two, two + two, two}, {two + "1", two + "2", two},
+		{two, "100644 a\x00" + hash, ""}, {two + "1", two + "1", two + "100644 c\x00" + hash},
+	} {
+		f.Add([]byte(seed[0]), []byte(seed[1]), []byte(seed[2]))
 	}
-	f.Fuzz(func(t *testing.T, one, other []byte) {
-		var ends [2][2]cursor
-		var errs [2]error
-		for i, pass := range []func(a, b *cursor) error{passEqual, stepEqual} {
-			a, b := &ends[i][0], &ends[i][1]
-			a.rest, b.rest = one, other
-			if errs[i] = errors.Join(a.next(), b.next()); errs[i] == nil {
-				errs[i] = pass(a, b)
+	f.Fuzz(func(t *testing.T, one, two, three []byte) {
+		for _, trees := range [][][]byte{{one, two}, {one, two, three}} {
+			passed, err := passOver(trees, passEqual)
+			stepped, other := passOver(trees, stepEqual)
+			if (err == nil) != (other == nil) {
+				t.Fatalf("passed: %v, stepped: %v", err, other)
 			}
-		}
-		if (errs[0] == nil) != (errs[1] == nil) {
-			t.Fatalf("passed: %v, stepped: %v", errs[0], errs[1])
-		}
-		for side := range 2 {
-			a, b := ends[0][side], ends[1][side]
-			if errs[0] == nil && (!bytes.Equal(a.raw, b.raw) || !bytes.Equal(a.rest, b.rest) || a.mode != b.mode) {
-				t.Errorf("side %d: passed to %q, stepped to %q", side, a.raw, b.raw)
+			for i := range passed {
+				a, b := passed[i], stepped[i]
+				if err == nil && (!bytes.Equal(a.raw, b.raw) || !bytes.Equal(a.rest, b.rest) || a.mode != b.mode) {
+					t.Errorf("side %d: passed to %q, stepped to %q", i, a.raw, b.raw)
+				}
 			}
 		}
 	})
 }
 
-func stepEqual(a, b *cursor) error {
-	for len(a.raw) > 0 && bytes.Equal(a.raw, b.raw) {
-		if err := errors.Join(a.next(), b.next()); err != nil {
-			return err
+func passOver(trees [][]byte, pass func([]cursor) error) ([]cursor, error) {
+	sides := make([]cursor, len(trees))
+	for i := range sides {
+		sides[i].rest = trees[i]
+		if err := sides[i].next(); err != nil {
+			return sides, err
+		}
+	}
+	return sides, pass(sides)
+}
+
+func stepEqual(sides []cursor) error {
+	for len(sides[0].raw) > 0 && !slices.ContainsFunc(sides, func(e cursor) bool { return !bytes.Equal(e.raw, sides[0].raw) }) {
+		for i := range sides {
+			if err := sides[i].next(); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
