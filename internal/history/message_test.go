@@ -318,9 +318,15 @@ func TestHostileMessagesCostLittle(t *testing.T) {
 	} {
 		for _, start := range []string{"", "Merge pull request '", "Title\n\nA: b\n"} {
 			text := start + strings.Repeat(piece, messageBytes/len(piece)-40) + "\n c\n"
-			began := time.Now()
-			readMessage(text, 2)
-			if took := time.Since(began); took > time.Second {
+			took := time.Hour
+			for range 3 { // the fastest counts: the machine may be busy
+				began := time.Now()
+				readMessage(text, 2)
+				if took = min(took, time.Since(began)); took <= time.Second {
+					break
+				}
+			}
+			if took > time.Second {
 				t.Errorf("%q and many %q: %v", start, piece, took)
 			}
 		}
