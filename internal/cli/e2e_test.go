@@ -52,12 +52,12 @@ func proposesByGraphQL(w *town) {
 		[]string{pr.Title, pr.Body, pr.Poster.UserName, pr.Base.Ref, pr.Head.Sha, string(pr.State)})
 	w.expect("here", []string{"OPEN", "Eeva Editor", "refs/heads/main", pr.HTMLURL}, []string{p.State, p.Author.Name, p.Target, p.URL})
 	w.expect("who wrote the commit", "Eeva Editor <editor@example.org>", w.authorOf(p.Head))
-	w.shown(p.Number, p.Head, "api success", "content success", "merge success", "owners success")
+	w.shown(p.Number, p.Head, "api success", "content success", "merge success", "owners success", "reviews success")
 	first := w.summary(p.Number, "| check |", "`koonti/content`", "`koonti/owners`", "/sharePercent", "34", "40")
 
 	input := map[string]any{"input": map[string]any{"number": p.Number, "head": p.Head, "title": "A share, and an order", "edits": []any{themeEdit("/ordinal", 7)}}}
 	q := w.did(w.folk.editor, amending, input)
-	w.shown(q.Number, q.Head, "api success", "content success", "merge success", "owners success")
+	w.shown(q.Number, q.Head, "api success", "content success", "merge success", "owners success", "reviews success")
 	second := w.summary(p.Number, "/sharePercent", "/ordinal", "7")
 	w.expect("the comment is the same one", first.ID, second.ID)
 	pr = w.pull(p.Number)
@@ -81,7 +81,7 @@ func proposesElsewhere(w *town) {
 	w.expect("what changes", "themes "+themeID+" UPDATED /ordinal", oneDiff(p))
 	w.expect("here", []any{"Another order", "Eeva Editor", true}, []any{p.Title, p.Author.Name, p.Mergeable})
 	w.expect("what is proposed", 9.0, w.value(w.folk.editor, "proposal/1", "ordinal"))
-	w.shown(n, p.Head, "api success", "content success", "merge success", "owners success")
+	w.shown(n, p.Head, "api success", "content success", "merge success", "owners success", "reviews success")
 
 	w.edits(w.folk.editor, "main", "share", theme, replacing(`"sharePercent": 34`, `"sharePercent": 340`))
 	n = w.open(w.folk.editor, "share", "A share")
@@ -92,13 +92,13 @@ func proposesElsewhere(w *town) {
 	}
 	w.expect("mergeable", false, p.Mergeable)
 	w.expect("what is proposed by it", 340.0, w.value(w.folk.editor, "proposal/2", "sharePercent"))
-	w.shown(n, p.Head, "api success", "content failure", "merge success", "owners success")
+	w.shown(n, p.Head, "api success", "content failure", "merge success", "owners success", "reviews success")
 	w.summary(n, fmt.Sprintf("%s:%d:%d", theme, problems[0].Line, problems[0].Column))
 	w.refused("INVALID", w.folk.maintainer, merging, at(p))
 
 	w.edits(w.folk.editor, "share", "", theme, replacing(`"sharePercent": 340`, `"sharePercent": 35`))
 	p = w.comes(n, "it is mended", func(p seen) bool { return p.check("content").Status == "PASSED" })
-	w.shown(n, p.Head, "api success", "content success", "merge success", "owners success")
+	w.shown(n, p.Head, "api success", "content success", "merge success", "owners success", "reviews success")
 	w.expect("what is proposed in the end", 35.0, w.value(w.folk.editor, "proposal/2", "sharePercent"))
 	w.expect("what happened", []string{"OPENED Eeva Editor", "EDITED Eeva Editor"}, p.events())
 
@@ -167,10 +167,10 @@ func ownersApprove(w *town) {
 	})
 	p := w.propose("A share", themeEdit("/sharePercent", 40))
 	w.expect("who has to approve", []string{"reviewer@example.org"}, p.check("owners").Missing)
-	w.shown(p.Number, p.Head, "api success", "content success", "merge success", "owners pending")
+	w.shown(p.Number, p.Head, "api success", "content success", "merge success", "owners pending", "reviews success")
 	w.refused("APPROVAL", w.folk.maintainer, merging, at(p))
 	w.judges(w.folk.reviewer, p.Number, sdk.ReviewStateApproved, "Mine.")
-	w.shown(p.Number, p.Head, "api success", "content success", "merge success", "owners success")
+	w.shown(p.Number, p.Head, "api success", "content success", "merge success", "owners success", "reviews success")
 	w.expect("merged", "MERGED", w.did(w.folk.maintainer, merging, at(p)).State)
 }
 
@@ -182,7 +182,7 @@ func conflictsAreSettled(w *town) {
 	conflict := []conflicting{{theme, "/sharePercent", 34, 40, 50}}
 	two = w.look(two.Number)
 	w.expect("told", []any{conflict, false, "FAILED"}, []any{two.Conflicts, two.Mergeable, two.check("merge").Status})
-	w.shown(two.Number, two.Head, "api success", "content success", "merge failure", "owners success")
+	w.shown(two.Number, two.Head, "api success", "content success", "merge failure", "owners success", "reviews success")
 	w.summary(two.Number, "/sharePercent", "40", "50")
 	w.expect("what has to be settled", conflict, w.refused("CONFLICT", w.folk.maintainer, merging, at(two)).Conflicts)
 	merged := w.did(w.folk.maintainer, merging, at(two, "with", []any{map[string]any{"path": theme, "field": "/sharePercent", "value": 45}}))
@@ -262,7 +262,7 @@ func pollingAlone(w *town) {
 func unheard(w *town) {
 	w.serve("--fetch", "1h")
 	p := w.propose("A share", themeEdit("/sharePercent", 40))
-	w.shown(p.Number, p.Head, "api success", "content success", "merge success", "owners success")
+	w.shown(p.Number, p.Head, "api success", "content success", "merge success", "owners success", "reviews success")
 	w.git("checkout", "-q", "main")
 	w.rewrites("records/themes/asiakastiedon-hallinta.json", replacing(`"ordinal": `, `"ordinal": 1`))
 	w.git("push", "-q", "origin", "main")
@@ -463,7 +463,7 @@ func giteaAway(w *town) {
 	w.within("people are known again", func() bool { return w.post(w.folk.editor, "{ __typename }", nil).Status == 200 })
 	w.readsOn(p)
 	q := w.propose("Another", themeEdit("/ordinal", 9))
-	w.shown(q.Number, q.Head, "api success", "content success", "merge success", "owners success")
+	w.shown(q.Number, q.Head, "api success", "content success", "merge success", "owners success", "reviews success")
 	w.merged(w.did(w.folk.maintainer, merging, at(p)), "maintainer")
 	w.merged(w.did(w.folk.maintainer, merging, at(q)), "maintainer")
 	w.expect("what is served in the end", []float64{40, 9}, []float64{w.value("", "", "sharePercent"), w.value("", "", "ordinal")})
