@@ -105,18 +105,11 @@ func (a *app) runImport(ctx context.Context, file string, flags importFlags) err
 	if err != nil {
 		return err
 	}
-	d, err := a.desk(ctx, flags.where)
+	g, err := a.ground(ctx, flags.where, 0)
 	if err != nil {
 		return err
 	}
-	defer d.Close()
-	g := &ground{desk: d, app: a}
-	if g.by, err = d.user(); err != nil {
-		return err
-	}
-	if err = g.lay(ctx, 0); err != nil {
-		return err
-	}
+	defer g.Close()
 	rows, err := g.rows(ctx, file, format, content.CollectionName(flags.collection))
 	if err != nil {
 		return err

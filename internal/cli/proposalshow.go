@@ -209,6 +209,11 @@ func (t *proposalText) report(report *content.ProposalReport) {
 		for _, problem := range c.Problems {
 			t.linef("  %s", oneLine(problem, t.lang))
 		}
+		for _, o := range c.Owned {
+			for _, place := range o.Places {
+				t.linef("  %s", ownedLine(o, place))
+			}
+		}
 		for _, change := range c.API {
 			t.linef("  %s %s", t.s.paint(severityInks[change.Severity], strings.ToLower(string(change.Severity))), plain(change.Message))
 		}
@@ -216,6 +221,15 @@ func (t *proposalText) report(report *content.ProposalReport) {
 	for _, c := range report.Conflicts {
 		writeConflict(t, c, t.lang)
 	}
+}
+
+// ownedLine is what is owned of a file, and by whom.
+func ownedLine(o content.Ownership, place content.OwnedPlace) string {
+	line := place.Path
+	for _, at := range place.Pointers {
+		line += " " + string(at)
+	}
+	return plain(strings.TrimRight(line, " ") + ": " + strings.Join(o.People, ", "))
 }
 
 func (t *proposalText) quote(text string) {

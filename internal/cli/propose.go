@@ -138,23 +138,34 @@ func (a *app) runPropose(ctx context.Context, files []string, flags *proposeFlag
 	if err != nil {
 		return err
 	}
-	d, err := a.desk(ctx, flags.where)
+	g, err := a.ground(ctx, flags.where, flags.amend)
 	if err != nil {
 		return err
 	}
-	defer d.Close()
-	g := &ground{desk: d, app: a}
-	if g.by, err = d.user(); err != nil {
-		return err
-	}
-	if err = g.lay(ctx, flags.amend); err != nil {
-		return err
-	}
+	defer g.Close()
 	draft, err := g.draft(ctx, files, flags)
 	if err != nil {
 		return err
 	}
 	return g.finish(ctx, draft, flags.dryRun, lang)
+}
+
+// ground opens what edits are made on: the branch or, where amend is not 0, that proposal.
+// The caller closes it.
+func (a *app) ground(ctx context.Context, flags deskFlags, amend int) (*ground, error) {
+	d, err := a.desk(ctx, flags)
+	if err != nil {
+		return nil, err
+	}
+	g := &ground{desk: d, app: a}
+	if g.by, err = d.user(); err == nil {
+		err = g.lay(ctx, amend)
+	}
+	if err != nil {
+		d.Close()
+		return nil, err
+	}
+	return g, nil
 }
 
 // ground is what edits are made on.
