@@ -54,7 +54,7 @@ func (b *builder) differenceRows() []row {
 	json := of(b.scalar("JSON"))
 	return []row{
 		{"record", nonNull(of(b.recordRef())), changeRecord, "As it is called after the change; before it where it was deleted.", nil},
-		{"was", of(b.recordRef()), changeWas, "What a RENAMED record was called before; null for other kinds.", nil},
+		{"was", of(b.recordRef()), changeWas, "What a RENAMED record was called before, and an OVERRULED one on the side that lost, if otherwise; else null.", nil},
 		{"kind", nonNull(of(b.changeKind())), changeKind, "", nil},
 		{"fields", nonNull(listOfNonNull(of(b.fieldChange()))), changeFields, "The values that changed, by place.", nil},
 		{"previous", json, changePrevious, "The whole document before; null where there was none, or none that can be read. Of a merge it is that of the first parent that has the record; of OVERRULED, of the side that lost.", nil},

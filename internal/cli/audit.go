@@ -50,7 +50,8 @@ ndjson has one JSON object a line. head is the commit whose past it is; commit m
 change and has the parents; step is the commit of head's first-parent line that brought
 it to readers, at publishedAt. before and after are the blobs of the file at path (before
 a rename: at formerPath); of a merge, before is that of the first parent that has one,
-and where it overruled a value (kind OVERRULED) that of the side that lost. fields are the
+and where it overruled a value (kind OVERRULED) that of the side that lost (at formerPath
+where that side calls it otherwise). fields are the
 values that changed; one that was not there before, or is not any more, has no before or
 after, which is not the same as null. Its before is that of the line's before or, where
 a merge dropped a value that only another side had, of the parent that it names. What

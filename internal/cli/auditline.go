@@ -241,13 +241,7 @@ func (c *lineCheck) blobs(ctx context.Context) {
 	c.same("after", string(l.After), string(c.blobAt(ctx, c.at, l.Path)))
 	before := c.parentBlobs(ctx, l.Path)
 	if l.Kind == content.Overruled {
-		if l.Before == l.After || !slices.Contains(before, l.Before) || !slices.Contains(before, l.After) || l.FormerPath != "" {
-			c.wrong("the merge did not choose between %s and %s", short(l.Before), short(l.After))
-		}
-		o := overruling{c.at, l.Path}
-		if c.overs[o]++; c.overs[o] > 1 {
-			c.wrong("it is told twice")
-		}
+		c.choice(ctx, before)
 		return
 	}
 	if l.FormerPath == "" {
@@ -258,6 +252,44 @@ func (c *lineCheck) blobs(ctx context.Context) {
 	c.same("what lies at formerPath", "", string(c.blobAt(ctx, c.at, l.FormerPath)))
 	c.transition(transition{c.at, l.FormerPath, l.Before, ""}, c.parentBlobs(ctx, l.FormerPath))
 	c.transition(transition{c.at, l.Path, "", l.After}, before)
+}
+
+// choice checks that a merge took one of the versions that its parents have, and notes
+// which overruling the line tells of.
+func (c *lineCheck) choice(ctx context.Context, before []content.Hash) {
+	l := c.line
+	lost := before
+	if l.FormerPath != "" {
+		lost = c.parentBlobs(ctx, l.FormerPath)
+		c.same("what lies at formerPath", "", string(c.blobAt(ctx, c.at, l.FormerPath)))
+		c.overs[overruling{c.at, l.FormerPath}]++
+	}
+	if l.Before == l.After || !slices.Contains(lost, l.Before) || !slices.Contains(before, l.After) && !c.elsewhere(ctx, l.After) {
+		c.wrong("the merge did not choose between %s and %s", short(l.Before), short(l.After))
+	}
+	o := overruling{c.at, l.Path}
+	if c.overs[o]++; c.overs[o] > 1 {
+		c.wrong("it is told twice")
+	}
+}
+
+// elsewhere reports whether a parent has a blob at a path that the commit does not have.
+func (c *lineCheck) elsewhere(ctx context.Context, blob content.Hash) bool {
+	for _, p := range c.graph.parents[c.at] {
+		for _, found := range c.others(ctx, p) {
+			if found == blob {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// others are the files of a parent that the commit does not have, by path.
+func (c *lineCheck) others(ctx context.Context, parent int) map[string]content.Hash {
+	now, out := c.files(ctx, c.at), maps.Clone(c.files(ctx, parent))
+	maps.DeleteFunc(out, func(path string, _ content.Hash) bool { return now[path] != "" })
+	return out
 }
 
 func (c *lineCheck) transition(t transition, before []content.Hash) {
@@ -464,7 +496,8 @@ func text(v *content.Value) string {
 }
 
 // against is how a merge differs from a parent that a field names, which must not have
-// the version that the line has as the one before.
+// the version that the line has as the one before. Where the parent calls the record
+// otherwise, that is how it differs from any of the files that it may be.
 func (c *lineCheck) against(ctx context.Context, parent content.Hash, after *content.Value) []content.FieldChange {
 	at, ok := c.graph.index[gitrepo.Hash(parent)]
 	if !ok || !slices.Contains(c.graph.parents[c.at], at) {
@@ -475,7 +508,26 @@ func (c *lineCheck) against(ctx context.Context, parent content.Hash, after *con
 	if blob == c.line.Before || blob != "" && before == nil {
 		return nil
 	}
-	return differences(c.differ(c.line.Path), before, after)
+	out := differences(c.differ(c.line.Path), before, after)
+	for _, doc := range c.renamedIn(ctx, at) {
+		out = append(out, differences(c.differ(c.line.Path), doc, after)...)
+	}
+	return out
+}
+
+// renamedIn are the documents that may be the record in a parent that has no file at its
+// path: those of files that were given another name before the commit, which has them no more.
+func (c *lineCheck) renamedIn(ctx context.Context, parent int) []*content.Value {
+	if c.blobAt(ctx, parent, c.line.Path) != "" {
+		return nil
+	}
+	var out []*content.Value
+	for path, blob := range c.others(ctx, parent) {
+		if doc := c.document(ctx, blob); doc != nil && c.left(path, c.at) {
+			out = append(out, doc)
+		}
+	}
+	return out
 }
 
 // each checks that each field of a merge is one in which it differs from the version
@@ -508,6 +560,11 @@ func (c *lineCheck) each(ctx context.Context, said []content.FieldChange, source
 		return slices.ContainsFunc(list, func(f content.FieldChange) bool {
 			return f.After != nil && (f.Pointer.Covers(at) || at.Covers(f.Pointer))
 		})
+	}
+	for _, parent := range c.graph.parents[c.at] {
+		for _, before := range c.renamedIn(ctx, parent) {
+			real = append(real, differences(differ, before, after))
+		}
 	}
 	for at := range content.Leaves(after) {
 		all := !slices.ContainsFunc(real, func(list []content.FieldChange) bool { return !told(at, list) })

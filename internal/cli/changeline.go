@@ -36,7 +36,8 @@ type changeLine struct {
 	Collection  string             `json:"collection"`
 	ID          string             `json:"id"`
 	Path        string             `json:"path"`
-	// FormerPath is where a RENAMED record lay before.
+	// FormerPath is where a RENAMED record lay before, and an OVERRULED one on the side
+	// that lost, if elsewhere.
 	FormerPath string `json:"formerPath,omitempty"`
 	// Before and After are blobs.
 	Before     content.Hash `json:"before,omitempty"`

@@ -33,7 +33,8 @@ type Change struct {
 	// the change deleted it.
 	Ref
 	Path string
-	// Was is what a RENAMED record was called before; nil else.
+	// Was is what a RENAMED record was called before, and an OVERRULED one on the side
+	// that lost, if otherwise there; nil else.
 	Was  *Origin
 	Kind ChangeKind
 	// Before and After are the record's blobs, "" where there is none. Before is that

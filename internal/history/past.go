@@ -255,14 +255,23 @@ func (p *Past) sources(ctx context.Context, c *content.Change) ([]source, error)
 	if number == 0 || !p.commits[i].merge() || c.Commit == c.Step && c.Kind != content.Updated && c.Kind != content.Overruled {
 		return out, nil
 	}
+	p.state.mu.RLock()
+	joined := p.state.joint(i, p.state.pathOf[c.Path])
+	p.state.mu.RUnlock()
+	u, elsewhere, err := joined.union(ctx, p.x.repo)
+	if err != nil {
+		return nil, err
+	}
 	var without []source
 	seen := []content.Hash{c.Before}
-	for _, parent := range p.commits[i].parents {
-		e, err := p.x.cfg.Repo.Lookup(ctx, gitrepo.Hash(p.commits[parent].tree.hash()), c.Path)
-		if err != nil && !errors.Is(err, gitrepo.ErrNotFound) {
-			return nil, fmt.Errorf("look for %s in a parent of %s: %w", c.Path, c.Commit, err)
+	for n, parent := range p.commits[i].parents {
+		var blob oid
+		if elsewhere {
+			blob = u.sides[n].blob
+		} else if blob, err = lookup(ctx, p.x.repo, &p.commits[parent], c.Path); err != nil {
+			return nil, err
 		}
-		s := source{blobOf(e).hash(), p.commits[parent].hash.hash()}
+		s := source{blob.hash(), p.commits[parent].hash.hash()}
 		switch {
 		case slices.Contains(seen, s.blob):
 			continue

@@ -209,7 +209,13 @@ func (s *scanner) commit(ctx context.Context, g *graph, i int32, step bool) (out
 
 // keep makes the drafts of a commit rows of the state.
 func (x *Index) keep(ctx context.Context, scan *scanner, st *state, c int32, read scanned) error {
-	drafts := slices.DeleteFunc(read.drafts, func(d draft) bool { return st.moved(c, d) })
+	drafts := read.drafts
+	if st.graph.commits[c].merge() {
+		var err error
+		if drafts, err = scan.across(ctx, st, c, drafts); err != nil {
+			return err
+		}
+	}
 	for i := range drafts {
 		if err := scan.bridge(ctx, st, st.graph.commits[c].parents, &drafts[i]); err != nil {
 			return err
@@ -227,20 +233,6 @@ func (x *Index) keep(ctx context.Context, scan *scanner, st *state, c int32, rea
 	}
 	st.done = c + 1
 	return nil
-}
-
-// moved reports whether what a merge seems to have dropped is only called something
-// else: the file was renamed on the other side, and the merge carried on there.
-func (s *state) moved(c int32, d draft) bool {
-	if d.kind != content.Overruled || d.after != (oid{}) {
-		return false
-	}
-	path, known := s.pathOf[d.path]
-	if !known {
-		return false
-	}
-	_, gone := s.lifeAt(c, path)
-	return gone
 }
 
 // bridge finds the fields of a draft whose version before cannot be read, from the

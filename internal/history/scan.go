@@ -37,6 +37,8 @@ type draft struct {
 	// bridged is what the fields were told from in its place.
 	bridged oid
 	fields  []content.FieldChange
+	// dropped are those where a merge dropped the value of one parent: see addDropped.
+	dropped []content.FieldChange
 }
 
 // documents reads blobs and keeps the newest decoded.
@@ -128,15 +130,14 @@ func (s *scanner) changes(ctx context.Context, g *graph, c *commit) (drafts []dr
 			return nil, oid{}, err
 		}
 		drafts = append(drafts, d)
-		if c.merge() {
-			if err := s.ownOnly(ctx, &drafts[len(drafts)-1], f.Before); err != nil {
-				return nil, oid{}, err
-			}
-		}
 	}
-	if drafts, err = s.renames(ctx, drafts); err == nil && c.merge() {
-		drafts, err = s.overruled(ctx, g, c, parents, drafts)
+	if drafts, err = s.renames(ctx, drafts); err != nil || !c.merge() {
+		return drafts, model, err
 	}
+	if err := s.own(ctx, parents, drafts); err != nil {
+		return nil, oid{}, err
+	}
+	drafts, err = s.overruled(ctx, g, c, parents, drafts)
 	return drafts, model, err
 }
 
@@ -195,26 +196,36 @@ func (d *draft) plainKind() content.ChangeKind {
 	return content.Updated
 }
 
-// ownOnly leaves of a merge's fields those where it has the value of no parent.
-func (s *scanner) ownOnly(ctx context.Context, d *draft, parents []gitrepo.Entry) error {
+// own leaves of a merge's fields those where it has the value of no parent.
+func (s *scanner) own(ctx context.Context, parents []*commit, drafts []draft) error {
+	for i := range drafts {
+		d := &drafts[i]
+		path := cmp.Or(d.was, d.path)
+		for _, p := range parents {
+			blob, err := lookup(ctx, s.repo, p, path)
+			if err != nil {
+				return err
+			}
+			if err := s.ownOnly(ctx, d, blob); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// ownOnly leaves of a merge's fields those where it has not the value of one parent's
+// version.
+func (s *scanner) ownOnly(ctx context.Context, d *draft, blob oid) error {
 	after, err := s.document(ctx, d.after)
-	if err != nil || after == nil || d.bridge {
+	if err != nil || after == nil || d.bridge || blob == d.before || blob == (oid{}) {
 		return err
 	}
-	for _, e := range parents {
-		blob := blobOf(e)
-		if blob == d.before || blob == (oid{}) {
-			continue
-		}
-		parent, err := s.document(ctx, blob)
-		if err != nil {
-			return err
-		}
-		if parent == nil {
-			continue // what cannot be read set no value
-		}
-		d.fields = common(d.fields, s.where.diff(d.path, rootOf(parent), after.Root))
+	parent, err := s.document(ctx, blob)
+	if err != nil || parent == nil {
+		return err // what cannot be read set no value
 	}
+	d.fields = common(d.fields, s.where.diff(d.path, parent.Root, after.Root))
 	if d.kind == content.Updated || d.kind == content.Formatted {
 		d.kind = d.plainKind()
 	}
@@ -394,21 +405,25 @@ func (s *scanner) overruled(ctx context.Context, g *graph, c *commit, parents []
 					continue
 				}
 				at, made := own[f.Path]
-				won, err := s.at(ctx, parents[k], f.Path)
+				won, err := lookup(ctx, s.repo, parents[k], f.Path)
 				if err != nil {
 					return nil, err
 				}
 				if made && won == (oid{}) || !made && won != blobOf(f.Before[0]) {
 					continue
 				}
-				d, lost, err := s.lost(ctx, f, won)
+				l := loss{path: f.Path, side: blobOf(f.After), merged: blobOf(f.Before[0]), won: won}
+				for _, e := range f.Before[1:] {
+					l.bases = append(l.bases, blobOf(e))
+				}
+				d, lost, err := s.lost(ctx, l)
 				if err != nil {
 					return nil, err
 				}
 				row, known := rows[f.Path]
 				switch {
 				case made && d.before != (oid{}):
-					drafts[at].drop(d.fields)
+					drafts[at].dropped = append(drafts[at].dropped, d.fields...)
 				case made:
 				case lost && known:
 					drafts[row].lose(d)
@@ -441,56 +456,62 @@ func (d *draft) add(fields []content.FieldChange) {
 	}
 }
 
-// drop adds fields where a merge dropped the value of one parent.
-func (d *draft) drop(lost []content.FieldChange) {
+// addDropped adds the fields where a merge dropped the value of one parent.
+func (d *draft) addDropped() {
 	if d.unreadable || d.bridge || d.kind != content.Updated && d.kind != content.Formatted {
 		return
 	}
-	d.add(lost)
+	d.add(d.dropped)
 	d.kind = d.plainKind()
 }
 
-// at is the blob that a commit has at a path.
-func (s *scanner) at(ctx context.Context, c *commit, path string) (oid, error) {
-	e, err := s.repo.Lookup(ctx, gitrepo.Hash(c.tree.hash()), path)
+// lookup is the blob that a commit has at a path.
+func lookup(ctx context.Context, repo *gitrepo.Repo, c *commit, path string) (oid, error) {
+	e, err := repo.Lookup(ctx, gitrepo.Hash(c.tree.hash()), path)
 	if errors.Is(err, gitrepo.ErrNotFound) {
 		return oid{}, nil
 	}
-	return blobOf(e), err
+	if err != nil {
+		return oid{}, fmt.Errorf("look for %s in commit %s: %w", path, c.hash.hash(), err)
+	}
+	return blobOf(e), nil
 }
 
-// lost tells what one side had changed and the merge took from the other, and whether
-// the side had changed a value at all: f is the side's file, compared with that of the
-// merge and those of the merge bases; won is the other side's.
-func (s *scanner) lost(ctx context.Context, f gitrepo.Difference, won oid) (d draft, touched bool, err error) {
-	d = draft{path: f.Path, kind: content.Overruled, before: blobOf(f.After), after: blobOf(f.Before[0])}
-	blobs := []oid{won, d.before}
-	for _, e := range f.Before {
-		blobs = append(blobs, blobOf(e))
-	}
-	docs, unreadable := make([]*content.Value, len(blobs)), false
+// loss is the question whether a merge, which has merged of a record, dropped what a
+// side had changed since the merge bases, for what won, another side's version.
+type loss struct {
+	path              string
+	side, merged, won oid
+	bases             []oid
+}
+
+// lost tells what the side had changed and the merge took from the other, and whether
+// the side had changed a value at all.
+func (s *scanner) lost(ctx context.Context, l loss) (d draft, touched bool, err error) {
+	d = draft{path: l.path, kind: content.Overruled, before: l.side, after: l.merged}
+	blobs := append([]oid{l.won, l.side, l.merged}, l.bases...)
+	docs, values := make([]*content.Value, len(blobs)), make([]bool, len(blobs))
 	for i, blob := range blobs {
 		doc, err := s.document(ctx, blob)
 		if err != nil {
 			return d, false, err
 		}
-		docs[i], unreadable = rootOf(doc), unreadable || doc == nil && blob != (oid{})
-		if i == 2 {
-			d.unreadable = doc == nil && blob != (oid{})
-		}
+		docs[i], values[i] = rootOf(doc), doc != nil || blob == (oid{})
 	}
-	if unreadable {
-		return d, d.before != d.after, nil // bytes without values
-	}
-	differ := s.where.differ(f.Path)
+	d.unreadable = !values[2]
+	differ := s.where.differ(l.path)
 	winner, theirs, merged, bases := docs[0], docs[1], docs[2], docs[3:]
 	touched = d.before != d.after
 	since := make([][]content.FieldChange, len(bases))
 	for i, base := range bases {
-		since[i] = s.where.diff(f.Path, base, theirs)
-		touched = touched && len(since[i]) > 0
+		since[i] = s.where.diff(l.path, base, theirs)
+		same := l.bases[i] == l.side || len(since[i]) == 0 && values[1] && values[3+i]
+		touched = touched && !same
 	}
-	for _, change := range s.where.diff(f.Path, theirs, merged) {
+	if slices.Contains(values, false) {
+		return d, touched, nil // bytes without values
+	}
+	for _, change := range s.where.diff(l.path, theirs, merged) {
 		lost := takenFrom(differ, winner, theirs, merged, change)
 		for i, base := range bases {
 			lost = lost && changedSince(differ, since[i], base, theirs, merged, change)

@@ -54,7 +54,8 @@ type state struct {
 	pointers []content.Pointer
 	// pointerOf is the place of a pointer in pointers.
 	pointerOf map[content.Pointer]int32
-	events    map[int32][]event // by path
+	events    map[int32][]event    // by path
+	renames   map[int32][]renaming // by life
 	// merged are the rows of merges against their first parent, those of commit c at
 	// spans[c]; spanned are the commits, in the order in which they were compared.
 	merged  []*row
@@ -90,7 +91,7 @@ func (s *state) own(c int32) *places {
 func newState(where *places) *state {
 	return &state{
 		where: where, graph: newGraph(), personOf: map[person]int32{}, pathOf: map[string]int32{}, lifeOf: map[string]int32{},
-		pointerOf: map[content.Pointer]int32{}, events: map[int32][]event{}, spans: map[int32]span{},
+		pointerOf: map[content.Pointer]int32{}, events: map[int32][]event{}, renames: map[int32][]renaming{}, spans: map[int32]span{},
 	}
 }
 
@@ -225,6 +226,7 @@ func (s *state) note(rows []*row) {
 	for _, r := range rows {
 		if r.kind == content.Renamed {
 			s.events[r.was] = append(s.events[r.was], event{r.commit, r.life, true})
+			s.renamed(r)
 		}
 	}
 	for _, r := range rows {

@@ -16,7 +16,7 @@ import (
 )
 
 // formatVersion is raised whenever the tables, or what stands in them, change.
-const formatVersion = "3"
+const formatVersion = "4"
 
 // FileName is the index in the cache folder.
 const FileName = "history.sqlite"

@@ -154,6 +154,11 @@ func (w *world) grow(steps int) {
 	for end := len(w.all) + steps; len(w.all) < end; {
 		w.step()
 	}
+	if main := w.branches["main"]; main.files["schema/model.json"].text != worldModel { // another root won
+		files := maps.Clone(main.files)
+		maps.Copy(files, schemaFiles())
+		w.branches["main"] = w.commit(tidy(files), main)
+	}
 	w.write()
 }
 
@@ -296,7 +301,7 @@ func quotePath(path string) string {
 func (w *world) step() {
 	side := w.side()
 	main := w.branches["main"]
-	switch w.weighted(14, 22, 6, 9, 4, 4, 3, 2, 3, 2, 2, 2, 1, 2) {
+	switch w.weighted(14, 22, 6, 9, 4, 4, 3, 2, 3, 2, 2, 2, 1, 2, 3) {
 	case 0:
 		w.change("main")
 	case 1:
@@ -342,7 +347,32 @@ func (w *world) step() {
 		w.newRoot()
 	case 13: // the same change on two branches
 		w.cherryPick(side)
+	case 14: // one side renames what the other edits
+		w.renameAndEdit()
 	}
+}
+
+// renameAndEdit has a record renamed on a branch of its own and edited on main, or the
+// other way round, and merged.
+func (w *world) renameAndEdit() {
+	w.counter++
+	main, name := w.branches["main"], fmt.Sprintf("side%06d", w.counter)
+	path, to := w.pick(main.files, isWorldRecord), w.name()
+	edited, renamed := maps.Clone(main.files), maps.Clone(main.files)
+	if path == "" || !w.rename(renamed, path, to) {
+		return
+	}
+	w.edit(edited, path)
+	if w.IntN(2) == 0 {
+		w.edit(renamed, to)
+	}
+	sides := []*worldCommit{w.commit(edited, main), w.commit(tidy(renamed), main)}
+	if w.IntN(2) == 0 {
+		slices.Reverse(sides)
+	}
+	w.branches["main"], w.branches[name] = sides[0], sides[1]
+	w.change([]string{"main", name}[w.IntN(2)])
+	w.branches["main"] = w.merge([]resolution{threeWay, threeWay, evil, oursAll, oursFile}[w.IntN(5)], w.branches["main"], w.branches[name])
 }
 
 // weighted returns i with a probability that grows with weights[i].
@@ -739,6 +769,12 @@ func distinct(parents []*worldCommit) []*worldCommit {
 }
 
 func (w *world) mergeFiles(how resolution, base, ours, theirs map[string]worldFile) map[string]worldFile {
+	if w.IntN(4) > 0 { // as git merge does
+		base, theirs = maps.Clone(base), maps.Clone(theirs)
+		w.followRenames(base, theirs, ours)
+		ours = maps.Clone(ours)
+		w.followRenames(base, ours, theirs)
+	}
 	files := maps.Clone(ours)
 	paths := maps.Clone(ours)
 	maps.Copy(paths, theirs)
@@ -759,6 +795,32 @@ func (w *world) mergeFiles(how resolution, base, ours, theirs map[string]worldFi
 		}
 	}
 	return files
+}
+
+// followRenames gives what one side and the base have the names that the other side gave
+// them: of what is gone there, and came with the same bytes or with the same name and number.
+func (w *world) followRenames(base, side, renamed map[string]worldFile) {
+	for _, path := range slices.Sorted(maps.Keys(base)) {
+		if _, there := renamed[path]; there || side[path] == (worldFile{}) || !isWorldRecord(path, base[path]) {
+			continue
+		}
+		for _, to := range slices.Sorted(maps.Keys(renamed)) {
+			_, old := base[to]
+			_, taken := side[to]
+			if old || taken || !isWorldRecord(to, renamed[to]) || !w.alike(base[path], renamed[to]) {
+				continue
+			}
+			base[to], side[to] = base[path], side[path]
+			delete(base, path)
+			delete(side, path)
+			break
+		}
+	}
+}
+
+func (w *world) alike(a, b worldFile) bool {
+	x, y := parseObject(a.text), parseObject(b.text)
+	return a.text == b.text || x != nil && y != nil && sameJSON(x["name"], y["name"]) && sameJSON(x["number"], y["number"])
 }
 
 // mergeFile merges a file that both sides changed.

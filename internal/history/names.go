@@ -1,0 +1,252 @@
+package history
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/koonti/koonti/internal/content"
+	"github.com/koonti/koonti/internal/gitrepo"
+)
+
+// mostRenames is how many renames of a record, the first ones, are looked at where a merge
+// joins its names: what a hostile history costs is bounded.
+const mostRenames = 100
+
+// renaming is one rename of a life.
+type renaming struct{ commit, was, path int32 }
+
+// renamed keeps a rename.
+func (s *state) renamed(r *row) {
+	if list := s.renames[r.life]; len(list) < mostRenames {
+		s.renames[r.life] = append(list, renaming{r.commit, r.was, r.path})
+	}
+}
+
+// namesIn are the other names, of what a merge joins, of the record that it has at path:
+// those that renames lead to which not all its parents have.
+func (s *state) namesIn(c, path int32) []string {
+	life, gone, ok := s.lifeSeen(c, path)
+	if gone || !ok || len(s.renames[life]) == 0 {
+		return nil
+	}
+	parents := s.graph.commits[c].parents
+	list := slices.DeleteFunc(slices.Clone(s.renames[life]), func(r renaming) bool {
+		return !s.graph.reaches(c, r.commit) || !slices.ContainsFunc(parents, func(p int32) bool { return !s.graph.reaches(p, r.commit) })
+	})
+	names := []int32{path}
+	for i := 0; i < len(names); i++ {
+		for _, r := range list {
+			for _, pair := range [][2]int32{{r.was, r.path}, {r.path, r.was}} {
+				if pair[0] == names[i] && !slices.Contains(names, pair[1]) {
+					names = append(names, pair[1])
+				}
+			}
+		}
+	}
+	var out []string
+	for _, name := range names[1:] {
+		out = append(out, s.paths[name])
+	}
+	return out
+}
+
+// named is the version of a record that one commit has, and where it lies there.
+type named struct {
+	path string
+	blob oid // none where the commit does not have the record
+}
+
+// version finds the file that a commit has at path, else at another name; many where it
+// has it at more than one of those, as when merges brought a record back beside its new name.
+func version(ctx context.Context, repo *gitrepo.Repo, c *commit, path string, others []string) (v named, many bool, err error) {
+	blob, err := lookup(ctx, repo, c, path)
+	if err != nil || blob != (oid{}) {
+		return named{path, blob}, false, err
+	}
+	for _, other := range others {
+		blob, err := lookup(ctx, repo, c, other)
+		if err != nil {
+			return named{}, false, err
+		}
+		many = blob != (oid{}) && v.blob != (oid{})
+		if many {
+			return named{}, true, nil
+		}
+		if blob != (oid{}) {
+			v = named{other, blob}
+		}
+	}
+	return v, false, nil
+}
+
+// across corrects the drafts of a merge that joins sides which call a record by different
+// names. Paths alone, all that changes goes by, cannot tell that what one side did under
+// the old name is no work of the merge, nor that the merge dropped it.
+func (s *scanner) across(ctx context.Context, st *state, c int32, drafts []draft) ([]draft, error) {
+	var paths []int32
+	drafts = slices.DeleteFunc(drafts, func(d draft) bool {
+		path, known := st.pathOf[d.path]
+		if !known || len(st.events[path]) == 0 {
+			return false
+		}
+		life, gone := st.lifeAt(c, path)
+		if d.kind != content.Overruled || d.after != (oid{}) {
+			paths = append(paths, path)
+			return false
+		}
+		// What the merge seems to have dropped may only be called something else.
+		for _, r := range st.renames[life] {
+			paths = append(paths, r.path)
+		}
+		return gone
+	})
+	slices.Sort(paths)
+	for _, path := range slices.Compact(paths) {
+		var err error
+		if drafts, err = s.joined(ctx, st, c, path, drafts); err != nil {
+			return nil, err
+		}
+	}
+	told := map[string]bool{}
+	for i := range drafts {
+		drafts[i].addDropped()
+		if drafts[i].kind == content.Overruled {
+			told[drafts[i].was] = true
+		}
+	}
+	drafts = slices.DeleteFunc(drafts, func(d draft) bool { return told[d.path] && d.kind == content.Overruled && d.after == (oid{}) })
+	slices.SortStableFunc(drafts, func(a, b draft) int { return strings.Compare(a.path, b.path) })
+	return drafts, nil
+}
+
+// union is one record in a merge: what came of it, and what each side and each base of two
+// sides has of it.
+type union struct {
+	merged named
+	sides  []named
+	bases  map[[2]int][]oid
+}
+
+// joined tells anew what a merge did to the record at a path, where it lies elsewhere
+// before it.
+func (s *scanner) joined(ctx context.Context, st *state, c, path int32, drafts []draft) ([]draft, error) {
+	u, elsewhere, err := st.joint(c, path).union(ctx, s.repo)
+	if err != nil || !elsewhere {
+		return drafts, err
+	}
+	drafts = slices.DeleteFunc(drafts, func(d draft) bool { return d.path == u.merged.path && d.kind == content.Overruled })
+	made := slices.IndexFunc(drafts, func(d draft) bool { return d.path == u.merged.path })
+	if made >= 0 {
+		d := &drafts[made]
+		d.dropped = nil
+		for _, side := range u.sides {
+			if d.kind != content.Updated && d.kind != content.Formatted {
+				break
+			}
+			if err := s.ownOnly(ctx, d, side.blob); err != nil {
+				return nil, err
+			}
+		}
+	}
+	for j, loser := range u.sides {
+		for k, winner := range u.sides {
+			chosen := made >= 0 || winner.blob == u.merged.blob
+			if j == k || !chosen || loser.blob == u.merged.blob || loser.blob == (oid{}) || winner.blob == (oid{}) {
+				continue
+			}
+			l := loss{path: u.merged.path, side: loser.blob, merged: u.merged.blob, won: winner.blob, bases: u.bases[[2]int{min(j, k), max(j, k)}]}
+			d, lost, err := s.lost(ctx, l)
+			if err != nil {
+				return nil, err
+			}
+			if loser.path != d.path {
+				d.was = loser.path
+			}
+			drafts = drop(drafts, made, d, lost)
+		}
+	}
+	return drafts, nil
+}
+
+// drop adds what one side lost: to what the merge made, else to what it overruled.
+func drop(drafts []draft, made int, d draft, lost bool) []draft {
+	if made >= 0 {
+		drafts[made].dropped = append(drafts[made].dropped, d.fields...)
+		return drafts
+	}
+	if !lost {
+		return drafts
+	}
+	for i := range drafts {
+		if drafts[i].path == d.path { // overruled on another side, too
+			drafts[i].lose(d)
+			return drafts
+		}
+	}
+	return append(drafts, d)
+}
+
+// joint is what a merge joins, as far as it matters for the record that it has at path,
+// which is called names elsewhere.
+type joint struct {
+	path    string
+	names   []string
+	merge   *commit
+	parents []*commit
+	bases   map[[2]int][]*commit
+}
+
+func (s *state) joint(c, path int32) joint {
+	j := joint{path: s.paths[path], names: s.namesIn(c, path), merge: &s.graph.commits[c], bases: map[[2]int][]*commit{}}
+	if len(j.names) == 0 {
+		return j
+	}
+	for n, parent := range j.merge.parents {
+		j.parents = append(j.parents, &s.graph.commits[parent])
+		for k, other := range j.merge.parents[:n] {
+			for _, base := range s.graph.mergeBases(other, parent) {
+				pair := [2]int{k, n}
+				j.bases[pair] = append(j.bases[pair], &s.graph.commits[base])
+			}
+		}
+	}
+	return j
+}
+
+// union looks for a record in what a merge joins; elsewhere is whether it lies under
+// another name there, and it is sure which file it is.
+func (j joint) union(ctx context.Context, repo *gitrepo.Repo) (u union, elsewhere bool, err error) {
+	u = union{merged: named{path: j.path}, bases: map[[2]int][]oid{}}
+	if len(j.names) == 0 {
+		return u, false, nil
+	}
+	if u.merged.blob, err = lookup(ctx, repo, j.merge, j.path); err != nil || u.merged.blob == (oid{}) {
+		return u, false, err
+	}
+	sure := true
+	find := func(c *commit) (v named) {
+		var many bool
+		if sure && err == nil {
+			v, many, err = version(ctx, repo, c, j.path, j.names)
+		}
+		if err == nil && v.blob != (oid{}) && v.path != j.path {
+			var still oid // another record, by now
+			still, err = lookup(ctx, repo, j.merge, v.path)
+			elsewhere, many = true, many || still != (oid{})
+		}
+		sure = sure && !many
+		return v
+	}
+	for n, parent := range j.parents {
+		u.sides = append(u.sides, find(parent))
+		for k := range n {
+			pair := [2]int{k, n}
+			u.bases[pair] = make([]oid, max(1, len(j.bases[pair]))) // unrelated sides each began with nothing
+			for i, base := range j.bases[pair] {
+				u.bases[pair][i] = find(base).blob
+			}
+		}
+	}
+	return u, elsewhere && sure, err
+}
