@@ -21,6 +21,8 @@ const (
 	keptRefs    = "refs/koonti/forge/"
 	keptFile    = "proposal.json"
 	keptVersion = 1
+	// attempts is how often a state is written anew when another process was quicker.
+	attempts = 100
 )
 
 // kept is proposal.json. Its names are the format: what is there stays readable.
@@ -206,7 +208,7 @@ func (f *Forge) write(ctx context.Context, k *kept, data []byte, was *entry) (gi
 	if err != nil {
 		return "", err
 	}
-	for range 5 {
+	for range attempts {
 		commit, err := f.commit(ctx, k, tree, at)
 		if err != nil || commit == at {
 			return commit, err
