@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"io"
 	"net/http"
 	"net/url"
 	"os"
@@ -139,14 +140,24 @@ func TestAnAttachmentIsProposedAndPublished(t *testing.T) {
 		}
 		return ""
 	})
-	request, _ := http.NewRequest("GET", r.url+"/feeds/proposals.atom", nil)
-	request.Header.Set("X-Forwarded-For", "192.0.2.1")
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		t.Fatal(err)
+	const query = "/graphql?query=%7Bproposals(state:OPEN)%7BtotalCount%20nodes%7Bnumber%20title%20author%7Bname%7D%7D%7D%7D"
+	if status, answer := r.get(query); status != http.StatusOK || !strings.Contains(answer, `"totalCount":0`) {
+		t.Errorf("the query of the first page: %d %s", status, answer)
 	}
-	defer response.Body.Close()
-	if response.StatusCode != http.StatusForbidden {
-		t.Errorf("somebody else reads the feed of proposals: %d", response.StatusCode)
+	if _, page := r.get("/"); !strings.Contains(page, `href="/feeds/proposals.atom"`) || !strings.Contains(page, `href="`+query+`"`) {
+		t.Errorf("the first page does not lead to the proposals: %s", page)
+	}
+	for path, want := range map[string]int{"/feeds/proposals.atom": http.StatusForbidden, "/": http.StatusOK} {
+		request, _ := http.NewRequest("GET", r.url+path, nil)
+		request.Header.Set("X-Forwarded-For", "192.0.2.1")
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(response.Body)
+		response.Body.Close()
+		if err != nil || response.StatusCode != want || strings.Contains(string(body), "roposals.atom\"") {
+			t.Errorf("somebody else reads of proposals at %s: %d, %v", path, response.StatusCode, err)
+		}
 	}
 }

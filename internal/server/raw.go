@@ -204,6 +204,8 @@ type firstPage struct {
 	*content.View
 	// Feeds: there is a history to follow.
 	Feeds bool
+	// Proposals: there are some, or may be, that the one who asks may read.
+	Proposals bool
 }
 
 // index is the first page a person sees.
@@ -213,7 +215,8 @@ func (h *handler) index(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("Cache-Control", "no-cache")
 	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
 	var page bytes.Buffer
-	if err := indexPage.Execute(&page, firstPage{view, h.server.cfg.GraphQL.Histories != nil}); err != nil {
+	shown := firstPage{view, h.server.cfg.GraphQL.Histories != nil, h.server.cfg.GraphQL.Proposals != nil && askerOf(r).Actor.Role.Allows(content.RoleReader)}
+	if err := indexPage.Execute(&page, shown); err != nil {
 		return fmt.Errorf("write the first page: %w", err)
 	}
 	_, err := w.Write(page.Bytes())
@@ -221,10 +224,11 @@ func (h *handler) index(w http.ResponseWriter, r *http.Request) error {
 }
 
 var indexPage = template.Must(template.New("index").Funcs(template.FuncMap{
-	"count": func(v *content.View, name content.CollectionName) int { return v.Snapshot.Set(name).Len() },
-	"short": func(h content.Hash) string { return string(h[:min(len(h), 10)]) },
-	"feed":  feedPath,
-	"query": func(c *content.Collection) string { return "{" + c.Plural + "{totalCount nodes{id title}}}" },
+	"count":     func(v *content.View, name content.CollectionName) int { return v.Snapshot.Set(name).Len() },
+	"short":     func(h content.Hash) string { return string(h[:min(len(h), 10)]) },
+	"feed":      feedPath,
+	"proposals": func() content.CollectionName { return allProposals },
+	"query":     func(c *content.Collection) string { return "{" + c.Plural + "{totalCount nodes{id title}}}" },
 }).Parse(`<!doctype html>
 <html lang="en">
 <head>
@@ -233,9 +237,11 @@ var indexPage = template.Must(template.New("index").Funcs(template.FuncMap{
 <title>Koonti</title>
 {{if .Feeds}}<link rel="alternate" type="application/atom+xml" title="All changes" href="{{feed "changes"}}">
 {{range .Model.Collections}}<link rel="alternate" type="application/atom+xml" title="Changes of {{.Name}}" href="{{feed .Name}}">
-{{end}}{{end}}<style>
+{{end}}{{end}}{{if .Proposals}}<link rel="alternate" type="application/atom+xml" title="Proposals" href="{{feed proposals}}">
+{{end}}<style>
 body { font: 1.0625rem/1.6 system-ui, sans-serif; max-width: 44rem; margin: 2rem auto; padding: 0 1rem; color: #1b1b1b; background: #fff; }
 table { border-collapse: collapse; } th, td { text-align: left; padding: .25rem 1.5rem .25rem 0; border-bottom: 1px solid #767676; }
+main > div { overflow-x: auto; } @media (max-width: 30rem) { ul { padding-left: 1.25rem; } th, td { padding-right: .6rem; font-size: .94rem; } li code { overflow-wrap: anywhere; } }
 td.n { text-align: right; font-variant-numeric: tabular-nums; } a { color: #00408f; } code { font-size: .95em; }
 </style>
 </head>
@@ -250,14 +256,15 @@ td.n { text-align: right; font-variant-numeric: tabular-nums; } a { color: #0040
 <li>GraphQL: <code>POST /graphql</code>, or <code>GET /graphql?query={…}</code>; its types: <a href="/schema.graphql">/schema.graphql</a></li>
 <li>One record as it is in Git: <code>/records/&lt;collection&gt;/&lt;id&gt;.json</code>, with <code>?at=</code> a branch, tag, commit or date</li>
 {{if .Feeds}}<li>Changes as they come: <a href="{{feed "changes"}}">{{feed "changes"}}</a> for feed readers (Atom), <code>subscription { changes { … } }</code> for programs</li>
+{{end}}{{if .Proposals}}<li>Proposals: <a href="/graphql?query=%7Bproposals(state:OPEN)%7BtotalCount%20nodes%7Bnumber%20title%20author%7Bname%7D%7D%7D%7D">those that are open</a>, <a href="{{feed proposals}}">{{feed proposals}}</a> for feed readers; made with <code>mutation { propose(…) }</code> or <code>koonti propose</code></li>
 {{end}}<li>For operators: <a href="/healthz">/healthz</a>, <a href="/readyz">/readyz</a>, <a href="/metrics">/metrics</a></li>
 </ul>
 <h2>Collections</h2>
-{{if .Model.Collections}}<table>
+{{if .Model.Collections}}<div><table>
 <thead><tr><th scope="col">Collection</th><th scope="col">Type</th><th scope="col">Records</th>{{if .Feeds}}<th scope="col">Changes</th>{{end}}</tr></thead>
 <tbody>{{$v := .}}{{range .Model.Collections}}
 <tr><td>{{if .Plural}}<a href="/graphql?query={{query .}}">{{.Name}}</a>{{else}}{{.Name}}{{end}}</td><td><code>{{.Type}}</code></td><td class="n">{{count $v.View .Name}}</td>{{if $v.Feeds}}<td><a href="{{feed .Name}}" aria-label="Atom feed of {{.Name}}">Atom</a></td>{{end}}</tr>{{end}}
-</tbody></table>{{else}}<p>The model has no collections yet.</p>{{end}}
+</tbody></table></div>{{else}}<p>The model has no collections yet.</p>{{end}}
 </main>
 </body>
 </html>

@@ -143,7 +143,7 @@ func (s *Server) Handler(c Catalog) (http.Handler, error) {
 	handle("GET /feeds/{file}", "feed", s.identified(h.feed))
 	handle("GET /healthz", "healthz", h.healthz)
 	handle("GET /readyz", "readyz", h.readyz)
-	handle("GET /{$}", "index", h.index)
+	handle("GET /{$}", "index", s.asked(h.index))
 	if s.cfg.ForgeHook != nil {
 		mux.Handle("POST /hooks/forge", s.cfg.ForgeHook)
 	}
