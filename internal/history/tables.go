@@ -46,7 +46,7 @@ CREATE TABLE changes ( -- one record changed by one commit: its blob is that of 
   published INTEGER NOT NULL, -- 1: not a change of the commit itself, but what a merge is against its first parent
   record TEXT NOT NULL, -- the same under all names of a record: the first path it had
   path TEXT NOT NULL,
-  former_path TEXT, -- of a RENAMED record
+  former_path TEXT, -- of a RENAMED record; of an OVERRULED one where it lies on the side that lost, if elsewhere
   kind TEXT NOT NULL, -- CREATED UPDATED RENAMED DELETED FORMATTED OVERRULED
   before TEXT, -- blob; null where there was no record
   after TEXT, -- blob; null where there is none now
