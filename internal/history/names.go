@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/koonti/koonti/internal/content"
 	"github.com/koonti/koonti/internal/gitrepo"
@@ -102,9 +103,10 @@ func (s *scanner) across(ctx context.Context, st *state, c int32, drafts []draft
 		return gone
 	})
 	slices.Sort(paths)
+	bases := sync.OnceValue(func() basesOf { return st.basesOf(c) })
 	for _, path := range slices.Compact(paths) {
 		var err error
-		if drafts, err = s.joined(ctx, st, c, path, drafts); err != nil {
+		if drafts, err = s.joined(ctx, st.joint(c, path, bases), drafts); err != nil {
 			return nil, err
 		}
 	}
@@ -128,35 +130,28 @@ type union struct {
 	bases  map[[2]int][]oid
 }
 
-// joined tells anew what a merge did to the record at a path, where it lies elsewhere
-// before it.
-func (s *scanner) joined(ctx context.Context, st *state, c, path int32, drafts []draft) ([]draft, error) {
-	u, elsewhere, err := st.joint(c, path).union(ctx, s.repo)
+// joined tells anew what a merge did to one record, where it lies elsewhere before it.
+func (s *scanner) joined(ctx context.Context, j joint, drafts []draft) ([]draft, error) {
+	u, elsewhere, err := j.union(ctx, s.repo)
 	if err != nil || !elsewhere {
 		return drafts, err
 	}
 	drafts = slices.DeleteFunc(drafts, func(d draft) bool { return d.path == u.merged.path && d.kind == content.Overruled })
 	made := slices.IndexFunc(drafts, func(d draft) bool { return d.path == u.merged.path })
 	if made >= 0 {
-		d := &drafts[made]
-		d.dropped = nil
-		for _, side := range u.sides {
-			if d.kind != content.Updated && d.kind != content.Formatted {
-				break
-			}
-			if err := s.ownOnly(ctx, d, side.blob); err != nil {
-				return nil, err
-			}
+		if err := s.ownOf(ctx, u, &drafts[made]); err != nil {
+			return nil, err
 		}
 	}
-	for j, loser := range u.sides {
+	for n, loser := range u.sides {
 		for k, winner := range u.sides {
 			chosen := made >= 0 || winner.blob == u.merged.blob
-			if j == k || !chosen || loser.blob == u.merged.blob || loser.blob == (oid{}) || winner.blob == (oid{}) {
+			if n == k || !chosen || loser.blob == u.merged.blob || loser.blob == (oid{}) || winner.blob == (oid{}) {
 				continue
 			}
-			l := loss{path: u.merged.path, side: loser.blob, merged: u.merged.blob, won: winner.blob, bases: u.bases[[2]int{min(j, k), max(j, k)}]}
-			d, lost, err := s.lost(ctx, l)
+			d, lost, err := s.lost(ctx, loss{
+				path: u.merged.path, side: loser.blob, merged: u.merged.blob, won: winner.blob, bases: u.bases[[2]int{min(n, k), max(n, k)}],
+			})
 			if err != nil {
 				return nil, err
 			}
@@ -167,6 +162,20 @@ func (s *scanner) joined(ctx context.Context, st *state, c, path int32, drafts [
 		}
 	}
 	return drafts, nil
+}
+
+// ownOf leaves of what a merge made of a record what is on no side.
+func (s *scanner) ownOf(ctx context.Context, u union, d *draft) error {
+	d.dropped = nil
+	if d.kind != content.Updated && d.kind != content.Formatted {
+		return nil
+	}
+	for _, side := range u.sides {
+		if err := s.ownOnly(ctx, d, side.blob); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // drop adds what one side lost: to what the merge made, else to what it overruled.
@@ -194,24 +203,37 @@ type joint struct {
 	names   []string
 	merge   *commit
 	parents []*commit
-	bases   map[[2]int][]*commit
+	bases   basesOf
 }
 
-func (s *state) joint(c, path int32) joint {
-	j := joint{path: s.paths[path], names: s.namesIn(c, path), merge: &s.graph.commits[c], bases: map[[2]int][]*commit{}}
+// joint looks at one path of a merge; bases are called for where they are needed.
+func (s *state) joint(c, path int32, bases func() basesOf) joint {
+	j := joint{path: s.paths[path], names: s.namesIn(c, path), merge: &s.graph.commits[c]}
 	if len(j.names) == 0 {
 		return j
 	}
-	for n, parent := range j.merge.parents {
+	for _, parent := range j.merge.parents {
 		j.parents = append(j.parents, &s.graph.commits[parent])
-		for k, other := range j.merge.parents[:n] {
+	}
+	j.bases = bases()
+	return j
+}
+
+// basesOf are the merge bases of each two parents, which are named by their places.
+type basesOf map[[2]int][]*commit
+
+func (s *state) basesOf(c int32) basesOf {
+	out := basesOf{}
+	parents := s.graph.commits[c].parents
+	for n, parent := range parents {
+		for k, other := range parents[:n] {
 			for _, base := range s.graph.mergeBases(other, parent) {
 				pair := [2]int{k, n}
-				j.bases[pair] = append(j.bases[pair], &s.graph.commits[base])
+				out[pair] = append(out[pair], &s.graph.commits[base])
 			}
 		}
 	}
-	return j
+	return out
 }
 
 // union looks for a record in what a merge joins; elsewhere is whether it lies under

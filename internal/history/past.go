@@ -256,7 +256,7 @@ func (p *Past) sources(ctx context.Context, c *content.Change) ([]source, error)
 		return out, nil
 	}
 	p.state.mu.RLock()
-	joined := p.state.joint(i, p.state.pathOf[c.Path])
+	joined := p.state.joint(i, p.state.pathOf[c.Path], func() basesOf { return p.state.basesOf(i) })
 	p.state.mu.RUnlock()
 	u, elsewhere, err := joined.union(ctx, p.x.repo)
 	if err != nil {
