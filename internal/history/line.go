@@ -22,9 +22,10 @@ type line struct {
 	// carrier is, for each commit that is no step, the merge that took it in.
 	carrier map[int32]int32
 	// changes are the rows of all commits, those of ancestors first; changesOf gives by
-	// life their places in it.
+	// life their places in it, and changesAt by path, also by the one before a rename.
 	changes   []placed
 	changesOf [][]int32
+	changesAt [][]int32
 	// diffs are the rows of the steps, as readers saw them; diffsOf gives by story their
 	// places in it.
 	diffs   []placed
@@ -132,7 +133,7 @@ func (s *state) extend(l *line, steps []int32) {
 	if more := len(s.graph.commits) - len(l.stepOf); more > 0 {
 		l.stepOf = append(l.stepOf, make([]int32, more)...)
 	}
-	l.changesOf, l.holders = room(l.changesOf, len(s.lives)), room(l.holders, len(s.paths))
+	l.changesOf, l.changesAt, l.holders = room(l.changesOf, len(s.lives)), room(l.changesAt, len(s.paths)), room(l.holders, len(s.paths))
 	if len(l.steps) == 0 {
 		l.steps, l.changes, l.diffs = make([]step, 0, len(steps)), make([]placed, 0, len(s.rows)), make([]placed, 0, len(s.rows))
 		l.diffsOf, l.livesOf = make([][]int32, 0, len(s.lives)), make([][]holder, 0, len(s.lives))
@@ -151,7 +152,12 @@ func (s *state) extend(l *line, steps []int32) {
 }
 
 func (l *line) addChange(p placed) {
-	l.changesOf[p.life] = l.places.add(l.changesOf[p.life], int32(len(l.changes)))
+	place := int32(len(l.changes))
+	l.changesOf[p.life] = l.places.add(l.changesOf[p.life], place)
+	l.changesAt[p.path] = l.places.add(l.changesAt[p.path], place)
+	if p.was >= 0 && p.was != p.path {
+		l.changesAt[p.was] = l.places.add(l.changesAt[p.was], place)
+	}
 	l.changes = append(l.changes, p)
 }
 

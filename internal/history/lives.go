@@ -114,6 +114,11 @@ func (p *Past) Moved(_ context.Context, ref content.Ref) (now *content.Ref, by *
 		if !left {
 			continue
 		}
+		for _, c := range p.inside(r) { // the commit that did it, rather than the merge that brought it
+			if c.kind == content.Renamed && p.paths[c.was] == path || c.kind == content.Deleted && p.paths[c.path] == path {
+				r = c
+			}
+		}
 		change := p.change(r)
 		by = &change
 		break

@@ -58,15 +58,11 @@ type named struct {
 	blob oid // none where the commit does not have the record
 }
 
-// version finds the file that a commit has at path, else at another name; many where it
-// has it at more than one of those, as when merges brought a record back beside its new name.
-func version(ctx context.Context, repo *gitrepo.Repo, c *commit, path string, others []string) (v named, many bool, err error) {
-	blob, err := lookup(ctx, repo, c, path)
-	if err != nil || blob != (oid{}) {
-		return named{path, blob}, false, err
-	}
-	for _, other := range others {
-		blob, err := lookup(ctx, repo, c, other)
+// version finds the file that a commit has under one of the names; many where it has more
+// than one, as when merges brought a record back beside its new name, or another took it.
+func version(ctx context.Context, repo *gitrepo.Repo, c *commit, names []string) (v named, many bool, err error) {
+	for _, name := range names {
+		blob, err := lookup(ctx, repo, c, name)
 		if err != nil {
 			return named{}, false, err
 		}
@@ -75,7 +71,7 @@ func version(ctx context.Context, repo *gitrepo.Repo, c *commit, path string, ot
 			return named{}, true, nil
 		}
 		if blob != (oid{}) {
-			v = named{other, blob}
+			v = named{name, blob}
 		}
 	}
 	return v, false, nil
@@ -246,11 +242,11 @@ func (j joint) union(ctx context.Context, repo *gitrepo.Repo) (u union, elsewher
 	if u.merged.blob, err = lookup(ctx, repo, j.merge, j.path); err != nil || u.merged.blob == (oid{}) {
 		return u, false, err
 	}
-	sure := true
+	sure, names := true, append([]string{j.path}, j.names...)
 	find := func(c *commit) (v named) {
 		var many bool
 		if sure && err == nil {
-			v, many, err = version(ctx, repo, c, j.path, j.names)
+			v, many, err = version(ctx, repo, c, names)
 		}
 		if err == nil && v.blob != (oid{}) && v.path != j.path {
 			var still oid // another record, by now

@@ -197,8 +197,16 @@ func reviewed(told, reviews []content.Approval) []content.Approval {
 
 // approved reports whether someone other than its authors approved a row.
 func (p *Past) approved(r placed) bool {
-	author := p.person(p.commits[r.commit].author)
-	return slices.ContainsFunc(p.approvals(r.commit, p.steps[r.step-1].commit), func(a content.Approval) bool { return !samePerson(a.Person, author) })
+	at := &p.commits[r.commit]
+	authors := []content.Person{p.person(at.author)}
+	for _, cr := range at.credits {
+		if cr.role == coAuthor {
+			authors = append(authors, p.person(cr.person))
+		}
+	}
+	return slices.ContainsFunc(p.approvals(r.commit, p.steps[r.step-1].commit), func(a content.Approval) bool {
+		return !slices.ContainsFunc(authors, func(author content.Person) bool { return samePerson(a.Person, author) })
+	})
 }
 
 // Fields returns the values that a change changed: those that differ from Before are
@@ -431,55 +439,86 @@ func (p *Past) storyAt(path string) (story int32, ok bool) {
 }
 
 // changesOf returns the places of all changes by commit of a record, oldest first: those
-// of every life that its story had, also of what never reached the readers.
+// of every life that its story had, also of what never reached the readers; those that
+// other lives had under its names while it had them; and all under the name asked for.
 func (p *Past) changesOf(ref content.Ref) []int32 {
 	path, known := p.pathOf(ref)
 	if !known || p.head < 0 {
 		return nil
 	}
-	var lives []int32
 	story, seen := p.storyAt(path)
 	p.state.mu.RLock()
 	defer p.state.mu.RUnlock()
-	if seen {
-		for _, h := range p.line.livesOf[story] {
-			if int(h.diff) < len(p.seen) {
-				lives = append(lives, h.of)
-			}
-		}
-	} else if i, ok := p.state.pathOf[path]; ok {
-		if life, _, ok := p.state.lifeSeen(p.head, i); ok {
-			lives = append(lives, life)
-		}
+	i, ok := p.state.pathOf[path]
+	if !ok || int(i) >= len(p.paths) {
+		return nil
 	}
-	var out []int32
-	for _, life := range lives {
-		list := at(p.line.changesOf, life)
-		n, _ := slices.BinarySearch(list, int32(len(p.changes)))
-		if out = append(out, list[:n:n]...); len(lives) == 1 {
-			return list[:n:n]
-		}
+	out := slices.Clone(below(at(p.line.changesAt, i), len(p.changes)))
+	if seen {
+		out = append(out, p.ofStory(story)...)
+	} else if life, _, ok := p.state.lifeSeen(p.head, i); ok {
+		out = append(out, below(at(p.line.changesOf, life), len(p.changes))...)
 	}
 	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// ofStory are the places of the changes of a story. The lock is held.
+func (p *Past) ofStory(story int32) []int32 {
+	var out []int32
+	for _, h := range p.line.livesOf[story] {
+		if int(h.diff) < len(p.seen) {
+			out = append(out, below(at(p.line.changesOf, h.of), len(p.changes))...)
+		}
+	}
+	list := below(p.line.diffsOf[story], len(p.seen))
+	for n, i := range list {
+		r := p.seen[i]
+		last := r.step
+		if n+1 < len(list) {
+			last = max(last, p.seen[list[n+1]].step-1)
+		} else if r.after != (oid{}) {
+			last = int32(len(p.steps))
+		}
+		out = append(out, p.arrived(r.path, r.step, last)...)
+	}
 	return out
 }
 
-// ofLife returns the places of the changes of one life.
-func (p *Past) ofLife(life int32) []int32 {
-	p.state.mu.RLock()
-	defer p.state.mu.RUnlock()
-	list := at(p.line.changesOf, life)
-	n, _ := slices.BinarySearch(list, int32(len(p.changes)))
-	return list[:n:n]
+// arrived are the places of the changes after which a path had a file, or lost it, and that
+// came with one of some steps. The lock is held.
+func (p *Past) arrived(path, first, last int32) []int32 {
+	low, _ := p.stepped(first)
+	_, high := p.stepped(last)
+	return slices.DeleteFunc(slices.Clone(within(at(p.line.changesAt, path), low, high)), func(i int32) bool { return p.changes[i].path != path })
+}
+
+// stepped are the places from which, and below which, the changes of a step lie.
+func (p *Past) stepped(step int32) (from, below int32) {
+	if step > 1 {
+		from = p.steps[step-2].changes
+	}
+	return from, p.steps[step-1].changes
+}
+
+// within are those of a list of places from one on and below another.
+func within(list []int32, from, below int32) []int32 {
+	first, _ := slices.BinarySearch(list, from)
+	end, _ := slices.BinarySearch(list, below)
+	return list[first:end:end]
+}
+
+// below are those of a list of places that lie below n.
+func below(list []int32, n int) []int32 {
+	i, _ := slices.BinarySearch(list, int32(n))
+	return list[:i:i]
 }
 
 // seenOf returns the places of what readers saw of a story, oldest first.
 func (p *Past) seenOf(story int32) []int32 {
 	p.state.mu.RLock()
 	defer p.state.mu.RUnlock()
-	list := p.line.diffsOf[story]
-	n, _ := slices.BinarySearch(list, int32(len(p.seen)))
-	return list[:n:n]
+	return below(p.line.diffsOf[story], len(p.seen))
 }
 
 // pathOf finds where a record lies or lay.

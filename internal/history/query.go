@@ -93,7 +93,7 @@ func (a *asked) matchPlain(r placed) bool {
 			return false
 		}
 	}
-	if a.Collection != "" {
+	if a.Collection != "" && a.Record == nil {
 		ref, _ := p.state.where.match(p.paths[r.path])
 		return ref.Collection == a.Collection
 	}
@@ -419,24 +419,26 @@ func (a *asked) matchStep(ctx context.Context, r placed) (bool, error) {
 	return a.matchField(ctx, r)
 }
 
-// inside are the changes by commit of a record that came with a step, oldest first;
-// the step itself where it took another state without one.
+// inside are the changes by commit of a record that came with a step, oldest first, whichever
+// life had its name there; the step itself where it took another state without one.
 func (p *Past) inside(r placed) []placed {
 	if !p.commits[r.commit].merge() {
 		return []placed{r}
 	}
-	list := p.ofLife(r.life)
-	first := int32(0)
-	if r.step > 1 {
-		first = p.steps[r.step-2].changes
+	p.state.mu.RLock()
+	from, below := p.stepped(r.step)
+	places := append(p.arrived(r.path, r.step, r.step), within(at(p.line.changesOf, r.life), from, below)...)
+	if r.was >= 0 {
+		places = append(places, p.arrived(r.was, r.step, r.step)...)
 	}
-	from, _ := slices.BinarySearch(list, first)
-	to, _ := slices.BinarySearch(list, p.steps[r.step-1].changes)
-	if from == to {
+	p.state.mu.RUnlock()
+	if len(places) == 0 {
 		return []placed{r}
 	}
-	out := make([]placed, 0, to-from)
-	for _, i := range list[from:to] {
+	slices.Sort(places)
+	places = slices.Compact(places)
+	out := make([]placed, 0, len(places))
+	for _, i := range places {
 		out = append(out, p.changes[i])
 	}
 	return out

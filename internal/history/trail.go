@@ -129,7 +129,9 @@ func (p *Past) LastChange(ctx context.Context, r *content.Record, field content.
 		if changed(differ, t.before, t.after, at) {
 			return p.setter(ctx, t, at)
 		}
-		at, _ = differ.Trace(t.before, t.after, at)
+		if t.after.At(at) != nil { // else it was not there before, either
+			at, _ = differ.Trace(t.before, t.after, at)
+		}
 	}
 	return nil, nil
 }
@@ -231,13 +233,16 @@ func (p *Past) sets(ctx context.Context, c placed, t turn, at content.Pointer, v
 	if c.unreadable {
 		return false, true, nil // it has no values, and those after it are told from before it
 	}
-	_, after, err := p.documents(ctx, c)
+	before, after, err := p.documents(ctx, c)
 	if err != nil || after == nil {
 		return after == nil && value == nil && len(c.fields) > 0, value == nil, err
 	}
 	differ := p.state.where.differ(p.paths[c.path])
+	if value == nil { // it was taken away
+		return after.At(at) == nil && len(c.fields) > 0 && changed(differ, before, after, at), after.At(at) == nil, nil
+	}
 	here, ok := differ.Trace(after, t.after, at)
-	if !ok || value != nil && !same(differ, after, t.after, here, at) {
+	if !ok || !same(differ, after, t.after, here, at) {
 		return false, false, nil
 	}
 	if len(c.fields) == 0 {
@@ -315,6 +320,11 @@ func (p *Past) blame(ctx context.Context, r *content.Record, t turn, out []conte
 	return nil
 }
 
+// sets reports whether a row gave a record other values.
+func sets(r placed) bool {
+	return r.kind != content.Formatted && (r.kind != content.Renamed || len(r.fields) > 0 || r.unreadable || r.bridged)
+}
+
 // Span returns the changes that created r and last changed a value of it, of those that
 // are committed.
 func (p *Past) Span(r *content.Record) (created, updated *content.Change) {
@@ -326,18 +336,19 @@ func (p *Past) Span(r *content.Record) (created, updated *content.Change) {
 	if len(list) == 0 {
 		return nil, nil
 	}
-	first := p.change(p.inside(p.seen[list[0]])[0])
+	begun := p.inside(p.seen[list[0]])
+	first := p.change(begun[max(0, slices.IndexFunc(begun, func(c placed) bool { return c.life == p.seen[list[0]].life }))])
 	for _, i := range slices.Backward(list) {
-		if p.seen[i].kind == content.Formatted {
+		if !sets(p.seen[i]) {
 			continue
 		}
+		last := p.change(p.seen[i])
 		for _, c := range slices.Backward(p.inside(p.seen[i])) {
-			if c.kind != content.Formatted {
-				last := p.change(c)
-				return &first, &last
+			if sets(c) {
+				last = p.change(c)
+				break
 			}
 		}
-		last := p.change(p.seen[i])
 		return &first, &last
 	}
 	return &first, nil

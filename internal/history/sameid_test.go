@@ -1,0 +1,127 @@
+package history
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/koonti/koonti/internal/content"
+)
+
+// toldOf tells the changes of one record, oldest first: kind, id and who.
+func toldOf(t *testing.T, p *Past, q content.ChangeQuery) []string {
+	t.Helper()
+	page, err := p.Changes(t.Context(), q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []string
+	for _, c := range slices.Backward(page.Changes) {
+		commit, err := p.Commit(t.Context(), c.Commit)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, fmt.Sprintf("%s %s %s", c.Kind, c.ID, commit.Author.Name))
+	}
+	return out
+}
+
+// One branch renamed a record to an id, the other created that id, and a merge kept the
+// latter: who made what is there is in its history, and is blamed.
+func TestTwoBranchesMadeTheSameID(t *testing.T) {
+	old, path := "records/things/old.json", "records/things/new.json"
+	dir, hash := tell(t, []toldCommit{
+		{mark: "1", message: "Begin", files: map[string]string{old: `{"name": "old", "number": 1}`}},
+		{mark: "mine", branch: "side", from: []string{"1"}, author: virpi, message: "New", files: map[string]string{path: `{"name": "mine", "number": 2}`}},
+		{mark: "renamed", from: []string{"1"}, author: eino, message: "Another name", files: map[string]string{old: "", path: `{"name": "old", "number": 1}`}},
+		{mark: "merge", from: []string{"renamed", "mine"}, message: "Merge side", files: map[string]string{path: `{"name": "mine", "number": 2}`}},
+	})
+	_, p := open(t, dir, "")
+	q := content.ChangeQuery{Record: ref("new"), Collection: "things"}
+	want := []string{"CREATED old Aino", "RENAMED new Eino", "CREATED new Virpi", "OVERRULED new Aino"}
+	if diff := cmp.Diff(want, toldOf(t, p, q)); diff != "" {
+		t.Errorf("history (-want +got):\n%s", diff)
+	}
+	q.Author = "virpi"
+	if n, err := p.CountChanges(t.Context(), q); n != 1 || err != nil {
+		t.Errorf("%d changes by Virpi, %v", n, err)
+	}
+	r := p.view.Snapshot.Record(*ref("new"))
+	for _, field := range []content.Pointer{"/name", "/number"} {
+		c, err := p.LastChange(t.Context(), r, field)
+		if err != nil || c.Commit != hash["merge"] || c.Kind != content.Overruled { // it decided between the two
+			t.Errorf("%s: %v, %v", field, c, err)
+		}
+	}
+	if created, updated := p.Span(r); created.Commit != hash["1"] || updated.Commit == "" {
+		t.Errorf("created by %s, updated by %s", created.Commit, updated.Commit)
+	}
+}
+
+// Who asks for an id is told of each record that had it.
+func TestAnIDThatAnotherRecordHadBefore(t *testing.T) {
+	x, y := "records/things/x.json", "records/things/y.json"
+	dir, hash := tell(t, []toldCommit{
+		{mark: "1", message: "Begin", files: map[string]string{x: `{"name": "first", "number": 1}`, y: `{"name": "other", "number": 7, "open": true}`}},
+		{mark: "edit", from: []string{"1"}, author: virpi, message: "Edit", files: map[string]string{x: `{"name": "first", "number": 2}`}},
+		{mark: "gone", from: []string{"edit"}, author: eino, message: "Delete", files: map[string]string{x: ""}},
+		{mark: "moved", from: []string{"gone"}, message: "y is x", files: map[string]string{y: "", x: `{"name": "other", "number": 7, "open": true}`}},
+	})
+	_, p := open(t, dir, "")
+	want := []string{"CREATED x Aino", "CREATED y Aino", "UPDATED x Virpi", "DELETED x Eino", "RENAMED x Aino"}
+	got := toldOf(t, p, content.ChangeQuery{Record: ref("x")})
+	slices.Sort(got[:2])
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	// A rename sets no value.
+	if created, updated := p.Span(p.view.Snapshot.Record(*ref("x"))); created.Commit != hash["1"] || updated.Commit != hash["1"] {
+		t.Errorf("created by %s, updated by %s", created.Commit, updated.Commit)
+	}
+	now, by, err := p.Moved(t.Context(), *ref("y"))
+	if err != nil || now == nil || now.ID != "x" || by.Commit != hash["moved"] {
+		t.Errorf("y is %v by %v, %v", now, by, err)
+	}
+}
+
+// Who took a value away is named, not the merge that brought it.
+func TestLastChangeOfAValueThatIsGone(t *testing.T) {
+	x := "records/things/x.json"
+	dir, hash := tell(t, []toldCommit{
+		{mark: "1", message: "Begin", files: map[string]string{x: `{"name": "x", "number": 1, "extra": {"a": 1}}`}},
+		{mark: "less", branch: "side", from: []string{"1"}, author: eino, message: "Less", files: map[string]string{x: `{"name": "x", "number": 1}`}},
+		{mark: "edit", branch: "side", from: []string{"less"}, author: virpi, message: "Edit", files: map[string]string{x: `{"name": "x", "number": 2}`}},
+		{mark: "merge", from: []string{"1", "edit"}, message: "Merge side", files: map[string]string{x: `{"name": "x", "number": 2}`}},
+		{mark: "later", from: []string{"merge"}, message: "Later", files: map[string]string{x: `{"name": "y", "number": 2}`}},
+	})
+	_, p := open(t, dir, "")
+	r := p.view.Snapshot.Record(*ref("x"))
+	for field, want := range map[content.Pointer]string{"/extra": "less", "/extra/a": "less", "/number": "edit", "/name": "later"} {
+		c, err := p.LastChange(t.Context(), r, field)
+		if err != nil || c == nil || c.Commit != hash[want] {
+			t.Errorf("%s: %v, %v; want %s", field, c, err, hash[want])
+		}
+	}
+}
+
+// The commit that renamed a record is named, not the merge that brought it; and somebody
+// who wrote a commit too does not approve it.
+func TestWhoRenamedAndWhoApproved(t *testing.T) {
+	x, y := "records/things/x.json", "records/things/y.json"
+	dir, hash := tell(t, []toldCommit{
+		{mark: "1", message: "Begin\n\nApproved-by: " + virpi, files: map[string]string{x: `{"name": "x"}`}},
+		{mark: "2", branch: "side", from: []string{"1"}, message: "Rename\n\nCo-authored-by: " + eino + "\nApproved-by: " + eino, files: map[string]string{x: "", y: `{"name": "x"}`}},
+		{mark: "3", from: []string{"1", "2"}, author: virpi, message: "Merge side", files: map[string]string{x: "", y: `{"name": "x"}`}},
+	})
+	_, p := open(t, dir, "")
+	if now, by, err := p.Moved(t.Context(), *ref("x")); err != nil || now == nil || now.ID != "y" || by.Commit != hash["2"] {
+		t.Errorf("x is %v by %v, %v", now, by, err)
+	}
+	approved := true
+	got := toldOf(t, p, content.ChangeQuery{Record: ref("y"), Approved: &approved})
+	if diff := cmp.Diff([]string{"CREATED x Aino"}, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
