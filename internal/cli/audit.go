@@ -230,13 +230,14 @@ func (a *app) auditVerify() *cobra.Command {
 	var filtered bool
 	c := &cobra.Command{
 		Use:   "verify FILE",
-		Short: "Check an export against Git, without the index",
+		Short: "Check an export against Git",
 		Long: `Checks each line of an export (ndjson or csv, "-" is standard input) against the
 repository itself: that the commit led to head, that its tree and those of its parents
 have the blobs, that people, times, approvals and pull request are those of the messages,
-and that the values follow from the two blobs. Then it walks all commits, and says which
-changes the export does not have. Approvals that came from a forge are not in Git, and
-are only counted.
+and that the values follow from the two blobs, all without the index. Then it walks all
+commits, and says which changes the export does not have. Last, it compares each line with
+what 'koonti audit export' tells of head, so that nothing can be left out of it either.
+Approvals that came from a forge are not in Git, and are only counted.
 
 Exit code: 0 all holds, 1 something does not, 2 it could not be checked.`,
 		Example: `  koonti audit export | koonti audit verify -
@@ -279,9 +280,22 @@ func (a *app) runVerify(ctx context.Context, name string, filtered bool) error {
 	}
 	var done atomic.Int64
 	stop := a.telling(func() string { return fmt.Sprintf("Checking: %d of %d lines", done.Load(), len(lines)) })
+	told, overruled, err := a.compareTold(ctx, lines)
+	if err != nil {
+		return err
+	}
+	for _, l := range lines { // in whatever order they come
+		if l.changeLine != nil {
+			v.rename(l.changeLine)
+		}
+	}
 	var findings []string
 	for _, l := range lines {
-		for _, complaint := range v.check(ctx, l) {
+		complaints := v.check(ctx, l)
+		if what, unlike := told[l.number]; unlike && len(complaints) == 0 {
+			complaints = []string{what}
+		}
+		for _, complaint := range complaints {
 			findings = append(findings, fmt.Sprintf("line %d: %s", l.number, complaint))
 		}
 		done.Add(1)
@@ -289,7 +303,9 @@ func (a *app) runVerify(ctx context.Context, name string, filtered bool) error {
 	stop()
 	missing := 0
 	if !filtered && v.err == nil {
-		list := a.walk(ctx, v)
+		list := append(a.walk(ctx, v), overruled...)
+		slices.Sort(list)
+		list = slices.Compact(list)
 		missing = len(list)
 		findings = append(findings, list...)
 	}

@@ -28,6 +28,7 @@ func (v *auditor) check(ctx context.Context, l exported) []string {
 		c.wrong("commit %s did not lead to %s", l.Commit, v.head)
 	default:
 		c.at = at
+		v.rename(l.changeLine)
 		c.commit(v.graph.commits[at])
 		c.messages(v.graph.commits[at])
 		c.record()
@@ -38,6 +39,15 @@ func (v *auditor) check(ctx context.Context, l exported) []string {
 		}
 	}
 	return c.complaints
+}
+
+// rename notes which names a line gives and takes.
+func (v *auditor) rename(l *changeLine) {
+	at, ok := v.graph.index[gitrepo.Hash(l.Commit)]
+	if ok && l.FormerPath != "" && l.Kind != content.Overruled {
+		v.renamed[l.FormerPath] = append(v.renamed[l.FormerPath], at)
+		v.arrived[l.Path] = append(v.arrived[l.Path], at)
+	}
 }
 
 // lineCheck is the check of one line.
@@ -248,7 +258,6 @@ func (c *lineCheck) blobs(ctx context.Context) {
 		c.transition(transition{c.at, l.Path, l.Before, l.After}, before)
 		return
 	}
-	c.renamed[l.FormerPath] = append(c.renamed[l.FormerPath], c.at)
 	c.same("what lies at formerPath", "", string(c.blobAt(ctx, c.at, l.FormerPath)))
 	c.transition(transition{c.at, l.FormerPath, l.Before, ""}, c.parentBlobs(ctx, l.FormerPath))
 	c.transition(transition{c.at, l.Path, "", l.After}, before)
@@ -264,32 +273,13 @@ func (c *lineCheck) choice(ctx context.Context, before []content.Hash) {
 		c.same("what lies at formerPath", "", string(c.blobAt(ctx, c.at, l.FormerPath)))
 		c.overs[overruling{c.at, l.FormerPath}]++
 	}
-	if l.Before == l.After || !slices.Contains(lost, l.Before) || !slices.Contains(before, l.After) && !c.elsewhere(ctx, l.After) {
+	if l.Before == l.After || !slices.Contains(lost, l.Before) || !slices.Contains(before, l.After) && !c.isElsewhere(ctx, l.After) {
 		c.wrong("the merge did not choose between %s and %s", short(l.Before), short(l.After))
 	}
 	o := overruling{c.at, l.Path}
 	if c.overs[o]++; c.overs[o] > 1 {
 		c.wrong("it is told twice")
 	}
-}
-
-// elsewhere reports whether a parent has a blob at a path that the commit does not have.
-func (c *lineCheck) elsewhere(ctx context.Context, blob content.Hash) bool {
-	for _, p := range c.graph.parents[c.at] {
-		for _, found := range c.others(ctx, p) {
-			if found == blob {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// others are the files of a parent that the commit does not have, by path.
-func (c *lineCheck) others(ctx context.Context, parent int) map[string]content.Hash {
-	now, out := c.files(ctx, c.at), maps.Clone(c.files(ctx, parent))
-	maps.DeleteFunc(out, func(path string, _ content.Hash) bool { return now[path] != "" })
-	return out
 }
 
 func (c *lineCheck) transition(t transition, before []content.Hash) {
@@ -515,15 +505,17 @@ func (c *lineCheck) against(ctx context.Context, parent content.Hash, after *con
 	return out
 }
 
+// isElsewhere reports whether a parent has a blob as a file that may be the record.
+func (c *lineCheck) isElsewhere(ctx context.Context, blob content.Hash) bool {
+	return slices.ContainsFunc(c.graph.parents[c.at], func(p int) bool { return slices.Contains(c.elsewhere(ctx, p, c.at, c.line.Path), blob) })
+}
+
 // renamedIn are the documents that may be the record in a parent that has no file at its
-// path: those of files that were given another name before the commit, which has them no more.
+// path.
 func (c *lineCheck) renamedIn(ctx context.Context, parent int) []*content.Value {
-	if c.blobAt(ctx, parent, c.line.Path) != "" {
-		return nil
-	}
 	var out []*content.Value
-	for path, blob := range c.others(ctx, parent) {
-		if doc := c.document(ctx, blob); doc != nil && c.left(path, c.at) {
+	for _, blob := range c.elsewhere(ctx, parent, c.at, c.line.Path) {
+		if doc := c.document(ctx, blob); doc != nil {
 			out = append(out, doc)
 		}
 	}

@@ -35,10 +35,11 @@ type auditor struct {
 	folders *lru.Cache[folderKey, map[string]content.Hash]
 	parsed  *lru.Cache[content.Hash, *content.Value]
 	// said and overs count the lines that told of a transition and of an overruling; renamed
-	// has the paths that records left, with the commits in which they did.
-	said    map[transition]int
-	overs   map[overruling]int
-	renamed map[string][]int
+	// has the paths that records left, and arrived those to which they came, with the commits
+	// in which they did.
+	said             map[transition]int
+	overs            map[overruling]int
+	renamed, arrived map[string][]int
 	// reviews are the approvals that came from a forge.
 	reviews int
 	// err is what kept it from looking.
@@ -89,7 +90,7 @@ func (a *app) auditor(ctx context.Context, repo *gitrepo.Repo, head content.Hash
 	if err != nil {
 		return nil, err
 	}
-	v := &auditor{repo: repo, head: gitrepo.Hash(view.Commit), model: view.Model, said: map[transition]int{}, overs: map[overruling]int{}, renamed: map[string][]int{}, bySteps: map[int][]int{}, carried: map[int][]int{}}
+	v := &auditor{repo: repo, head: gitrepo.Hash(view.Commit), model: view.Model, said: map[transition]int{}, overs: map[overruling]int{}, renamed: map[string][]int{}, arrived: map[string][]int{}, bySteps: map[int][]int{}, carried: map[int][]int{}}
 	if v.graph, err = readCommits(ctx, repo, v.head); err != nil {
 		return nil, err
 	}
@@ -263,7 +264,7 @@ func (v *auditor) document(ctx context.Context, blob content.Hash) *content.Valu
 		return root
 	}
 	data, err := v.repo.Blob(ctx, gitrepo.Hash(blob))
-	if err != nil && !errors.Is(err, gitrepo.ErrTooLarge) {
+	if err != nil && !errors.Is(err, gitrepo.ErrTooLarge) && !errors.Is(err, gitrepo.ErrNotFound) { // a line may name what there is not
 		v.fail(err)
 		return nil
 	}
@@ -369,7 +370,7 @@ func (v *auditor) missing(ctx context.Context, done func()) []string {
 		}
 		for path, side := range v.overruled(ctx, i) {
 			if v.overs[overruling{i, path}] == 0 {
-				out = append(out, v.name(i)+" overruled "+path+" of "+short(side)+", which is missing")
+				out = append(out, overruledText(v.name(i), path, side))
 			}
 		}
 		done()
@@ -407,13 +408,13 @@ func (v *auditor) overruled(ctx context.Context, commit int) map[string]content.
 			ours := v.files(ctx, winner)
 			var bases []int // found where they are needed
 			for path, lost := range theirs {
-				if now[path] == lost || ours[path] != now[path] || out[path] != "" || v.left(path, commit) {
+				if now[path] == lost || ours[path] != now[path] || out[path] != "" || v.left(path, commit) || now[path] == "" && v.came(path, commit) {
 					continue
 				}
 				if bases == nil {
 					bases = v.graph.mergeBases(loser, winner)
 				}
-				if v.dropped(ctx, path, lost, now[path], bases) {
+				if v.dropped(ctx, commit, path, lost, now[path], bases) {
 					out[path] = lost
 				}
 			}
@@ -428,9 +429,31 @@ func (v *auditor) left(path string, commit int) bool {
 	return slices.ContainsFunc(v.renamed[path], func(by int) bool { return v.graph.ancestors(commit)[by] })
 }
 
+// came reports whether a record got a path as its new name before a commit: where a merge
+// does not have it, it may go on with another name of the record.
+func (v *auditor) came(path string, commit int) bool {
+	return slices.ContainsFunc(v.arrived[path], func(by int) bool { return v.graph.ancestors(commit)[by] })
+}
+
+// elsewhere are the files of one commit that may be the record which another that follows
+// has at path: that the latter does not have, and that had, or got, another name before it.
+func (v *auditor) elsewhere(ctx context.Context, in, commit int, path string) []content.Hash {
+	if v.blobAt(ctx, in, path) != "" {
+		return nil
+	}
+	now := v.files(ctx, commit)
+	var out []content.Hash
+	for other, blob := range v.files(ctx, in) {
+		if now[other] == "" && (v.left(other, commit) || v.came(other, commit)) {
+			out = append(out, blob)
+		}
+	}
+	return out
+}
+
 // dropped reports whether lost has a value that it got after each of the bases, and that
 // now has not.
-func (v *auditor) dropped(ctx context.Context, path string, lost, now content.Hash, bases []int) bool {
+func (v *auditor) dropped(ctx context.Context, commit int, path string, lost, now content.Hash, bases []int) bool {
 	theirs, merged := v.document(ctx, lost), v.document(ctx, now)
 	if theirs == nil || merged == nil {
 		return false // what has no values is not asked
@@ -451,8 +474,9 @@ func (v *auditor) dropped(ctx context.Context, path string, lost, now content.Ha
 		}
 		all := true
 		for _, b := range bases {
-			blob := v.blobAt(ctx, b, path)
-			all = all && blob != lost && since(v.document(ctx, blob))
+			for _, blob := range append(v.elsewhere(ctx, b, commit, path), v.blobAt(ctx, b, path)) {
+				all = all && blob != lost && since(v.document(ctx, blob))
+			}
 		}
 		if all && (len(bases) > 0 || since(nil)) {
 			return true

@@ -106,14 +106,9 @@ func (s *scanner) across(ctx context.Context, st *state, c int32, drafts []draft
 			return nil, err
 		}
 	}
-	told := map[string]bool{}
 	for i := range drafts {
 		drafts[i].addDropped()
-		if drafts[i].kind == content.Overruled {
-			told[drafts[i].was] = true
-		}
 	}
-	drafts = slices.DeleteFunc(drafts, func(d draft) bool { return told[d.path] && d.kind == content.Overruled && d.after == (oid{}) })
 	slices.SortStableFunc(drafts, func(a, b draft) int { return strings.Compare(a.path, b.path) })
 	return drafts, nil
 }
@@ -132,7 +127,9 @@ func (s *scanner) joined(ctx context.Context, j joint, drafts []draft) ([]draft,
 	if err != nil || !elsewhere {
 		return drafts, err
 	}
-	drafts = slices.DeleteFunc(drafts, func(d draft) bool { return d.path == u.merged.path && d.kind == content.Overruled })
+	drafts = slices.DeleteFunc(drafts, func(d draft) bool {
+		return d.kind == content.Overruled && (d.path == u.merged.path || d.after == (oid{}) && slices.ContainsFunc(u.sides, func(side named) bool { return side.path == d.path }))
+	})
 	made := slices.IndexFunc(drafts, func(d draft) bool { return d.path == u.merged.path })
 	if made >= 0 {
 		if err := s.ownOf(ctx, u, &drafts[made]); err != nil {
