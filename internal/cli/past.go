@@ -372,6 +372,16 @@ func (o *remembered) held(ctx context.Context, ref content.Ref, revision string)
 		return nil, file{}, "", err
 	}
 	names := o.namesOf(ref, page.Changes)
+	if revision == "" { // what it is called now is known, and that it is gone
+		now, _, err := o.past.Moved(ctx, ref)
+		if err != nil {
+			return nil, file{}, "", err
+		}
+		names = names[:1]
+		if now != nil {
+			names = o.namesOf(*now, nil)
+		}
+	}
 	for _, name := range names {
 		if r := then.view.Snapshot.Record(name.Ref); r != nil {
 			return then, file{r.Ref, r.Path, r.Blob, r}, revision, nil
