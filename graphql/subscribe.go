@@ -33,7 +33,7 @@ func (b *builder) followedRoots() []*fieldDef {
 	}
 	after := &inputDef{
 		name: "after", typ: of(b.scalar("String")),
-		description: "What was seen last: the full hash of a commit, the key of a change, or the id of an event. What came since is told first; without it, only what comes from now on.",
+		description: "What was seen last: the id of an event, which is exact; or the full hash of a commit, or the key of a change: then all that did not lead to that commit is told, also what was published while it was on a branch of its own. Without it, only what comes from now on.",
 	}
 	return []*fieldDef{{
 		name: "changes", typ: nonNull(of(b.change())), place: place{kind: rootChanged}, args: append(args, after, b.inheritedArg(), formatting),

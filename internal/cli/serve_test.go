@@ -61,6 +61,24 @@ func TestSavingBreakingMendingRestarting(t *testing.T) {
 	shows(r, "DigiCult", false, false, 0)
 	save(t, file, strings.Replace(good, `"DigiCult"`, `"DigiCult tallennettuna"`, 1))
 	shows(r, "DigiCult tallennettuna", true, false, 0)
+	within(t, 20*time.Second, func() string { // the history may still be read
+		var data struct {
+			Project struct {
+				Versions struct {
+					Nodes []struct {
+						Revision string
+						Document struct{ Name struct{ Fi string } }
+					}
+				}
+			}
+		}
+		r.query(`{ project(id: "digicult") { versions { nodes { revision document } } } }`, nil, &data)
+		v := data.Project.Versions.Nodes
+		if len(v) < 2 || v[0].Revision != "" || v[0].Document.Name.Fi != "DigiCult tallennettuna" || v[1].Revision == "" || v[1].Document.Name.Fi != "DigiCult" {
+			return fmt.Sprintf("versions: %+v", v)
+		}
+		return ""
+	})
 	save(t, file, strings.Replace(good, `"DigiCult"`, `5`, 1))
 	shows(r, "DigiCult", false, true, 1)
 	if code := r.stop(); code != Clean {

@@ -2,6 +2,7 @@ package history
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"github.com/koonti/koonti/internal/content"
@@ -10,6 +11,23 @@ import (
 // mostLookedInto bounds how many versions are read to find whether one had a place that
 // no schema knows: where that is not enough, it may have been there.
 const mostLookedInto = 1000
+
+// knowsGeneric is knows for a place that may have "*" for indexes.
+func (p *Past) knowsGeneric(ctx context.Context, field content.Pointer, record *content.Ref, name content.CollectionName) error {
+	at := content.Pointer("")
+	for _, token := range field.Tokens() {
+		if token == "*" {
+			token = "0"
+		}
+		at = at.Child(token)
+	}
+	err := p.knows(ctx, at, record, name)
+	var unknown *content.UnknownFieldError
+	if errors.As(err, &unknown) {
+		unknown.Field = field
+	}
+	return err
+}
 
 // knows returns an UnknownFieldError for a place that no schema of the collections at
 // hand knows, and that no version of theirs has or had: the collection of record, else

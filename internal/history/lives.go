@@ -67,34 +67,45 @@ func (f *follower) match(ctx context.Context, r placed) (bool, error) {
 }
 
 // Versions lists the versions that readers saw of a record, newest first, under all its
-// names. after is the key of the change of the one before.
+// names, beginning with what is not committed yet. after is the key of the change of the one
+// before.
 func (p *Past) Versions(ctx context.Context, ref content.Ref, limit int, after string) ([]content.Version, bool, error) {
-	story, ok := p.storyOf(ref)
-	if !ok {
-		return nil, false, nil
+	var list []int32
+	if story, ok := p.storyOf(ref); ok {
+		list = p.seenOf(story)
 	}
-	list := p.seenOf(story)
+	var out []content.Version
+	var until *content.Change // what ended the version at hand
+	if r := p.view.Snapshot.Record(ref); r != nil {
+		draft, err := p.draft(ctx, r)
+		if err != nil {
+			return nil, false, err
+		}
+		if draft != nil && after == "" {
+			out = append(out, content.Version{Change: *draft})
+		} else if draft != nil && after == draft.Key() {
+			after = ""
+		}
+		until = draft
+	}
 	below := len(list)
 	if after != "" {
 		below = slices.IndexFunc(list, func(i int32) bool { c := p.change(p.seen[i]); return c.Key() == after })
 		if below < 0 {
 			return nil, false, fmt.Errorf("the cursor names no version of the record: %w", content.ErrNotFound)
 		}
+		change := p.change(p.seen[list[below]])
+		until = &change
 	}
-	var out []content.Version
 	for n := below - 1; n >= 0; n-- {
-		if p.seen[list[n]].after == (oid{}) {
-			continue // a deletion ends a version and begins none
+		change := p.change(p.seen[list[n]])
+		if change.After != "" { // a deletion ends a version and begins none
+			if limit > 0 && len(out) == limit {
+				return out, true, nil
+			}
+			out = append(out, content.Version{Change: change, Until: until})
 		}
-		if limit > 0 && len(out) == limit {
-			return out, true, nil
-		}
-		v := content.Version{Change: p.change(p.seen[list[n]])}
-		if n+1 < len(list) {
-			until := p.change(p.seen[list[n+1]])
-			v.Until = &until
-		}
-		out = append(out, v)
+		until = &change
 	}
 	return out, false, nil
 }

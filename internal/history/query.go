@@ -22,12 +22,15 @@ type asked struct {
 	authors map[int32]bool
 	// follow finds a field that lies in a list; nil where there is none.
 	follow *follower
+	// generic: the field has "*" for indexes, as facets name it.
+	generic bool
 }
 
 func (p *Past) ask(ctx context.Context, q content.ChangeQuery) (*asked, error) {
 	a := &asked{ChangeQuery: q, past: p}
 	if q.Field != nil {
-		if err := p.knows(ctx, *q.Field, q.Record, q.Collection); err != nil {
+		a.generic = slices.Contains(q.Field.Tokens(), "*")
+		if err := p.knowsGeneric(ctx, *q.Field, q.Record, q.Collection); err != nil {
 			return nil, err
 		}
 	}
@@ -40,7 +43,7 @@ func (p *Past) ask(ctx context.Context, q content.ChangeQuery) (*asked, error) {
 	if q.Author != "" {
 		a.authors = p.called(q.Author, q.AuthorByName)
 	}
-	if q.Field != nil && q.Record != nil {
+	if q.Field != nil && q.Record != nil && !a.generic {
 		var err error
 		if a.follow, err = p.follower(ctx, *q.Record, *q.Field); err != nil {
 			return nil, err
@@ -110,6 +113,9 @@ func (a *asked) matchField(ctx context.Context, r placed) (bool, error) {
 	switch {
 	case a.Field == nil || *a.Field == "":
 		return true, nil
+	case a.generic:
+		places, err := a.past.patterns(ctx, r)
+		return slices.ContainsFunc(places, func(at string) bool { return overlap(content.Pointer(at), *a.Field) }), err
 	case a.follow != nil:
 		return a.follow.match(ctx, r)
 	}

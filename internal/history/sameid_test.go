@@ -1,6 +1,7 @@
 package history
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"testing"
@@ -123,5 +124,35 @@ func TestWhoRenamedAndWhoApproved(t *testing.T) {
 	got := toldOf(t, p, content.ChangeQuery{Record: ref("y"), Approved: &approved})
 	if diff := cmp.Diff([]string{"CREATED x Aino"}, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// What a facet counts can be asked for.
+func TestAFieldAsAFacetNamesIt(t *testing.T) {
+	w := newWorld(t, 3, 120)
+	_, p := open(t, w.dir, "")
+	facets, err := p.FacetChanges(t.Context(), content.ChangeQuery{Collection: "things"}, content.FacetField)
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked := 0
+	for _, f := range facets {
+		field := content.Pointer(f.Value)
+		if !slices.Contains(field.Tokens(), "*") {
+			continue
+		}
+		asked++
+		n, err := p.CountChanges(t.Context(), content.ChangeQuery{Collection: "things", Field: &field})
+		if err != nil || n < f.Count { // what lies above it is of it, too
+			t.Errorf("%s: %d changes, %v; the facet has %d", field, n, err, f.Count)
+		}
+	}
+	if asked == 0 {
+		t.Errorf("this world has %d places in lists", asked)
+	}
+	nowhere := content.Pointer("/nowhere/*")
+	var unknown *content.UnknownFieldError
+	if _, err := p.Changes(t.Context(), content.ChangeQuery{Field: &nowhere}); !errors.As(err, &unknown) || unknown.Field != nowhere {
+		t.Errorf("%v", err)
 	}
 }

@@ -105,7 +105,9 @@ func (a *asked) uncommitted(ctx context.Context) (*content.Change, error) {
 	}
 	wanted := (len(a.Kinds) == 0 || slices.Contains(a.Kinds, c.Kind)) &&
 		(c.Kind != content.Formatted || a.Formatting || slices.Contains(a.Kinds, content.Formatted)) &&
-		(a.Field == nil || slices.ContainsFunc(c.Fields, func(f content.Pointer) bool { return overlap(f, *a.Field) }))
+		(a.Field == nil || slices.ContainsFunc(c.Fields, func(f content.Pointer) bool {
+			return overlap(f, *a.Field) || a.generic && overlap(content.Pointer(content.Generic(f, r.Root)), *a.Field)
+		}))
 	if !wanted {
 		return nil, nil
 	}
