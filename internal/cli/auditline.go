@@ -174,13 +174,19 @@ func trailers(message string) string {
 func (c *lineCheck) named(trailer *regexp.Regexp, message string) []personLine {
 	var out []personLine
 	for _, m := range trailer.FindAllStringSubmatch(message, -1) {
-		name, rest, found := strings.Cut(m[1], "<")
-		email, _, _ := strings.Cut(rest, ">")
-		if !found && strings.Contains(name, "@") && !strings.ContainsAny(name, " \t") {
-			name, email = "", name
+		for rest := m[1]; rest != ""; {
+			name, tail, found := strings.Cut(rest, "<")
+			email, tail, _ := strings.Cut(tail, ">")
+			if !found && strings.Contains(name, "@") && !strings.ContainsAny(name, " \t") {
+				name, email = "", name
+			}
+			name, email = c.mailmap.Person(strings.TrimSpace(name), strings.TrimSpace(email))
+			out = append(out, personLine{name, email})
+			rest = ""
+			if tail = strings.TrimSpace(tail); strings.HasPrefix(tail, ",") || strings.HasPrefix(tail, ";") {
+				rest = strings.TrimSpace(tail[1:]) // more than one in a line
+			}
 		}
-		name, email = c.mailmap.Person(strings.TrimSpace(name), strings.TrimSpace(email))
-		out = append(out, personLine{name, email})
 	}
 	return out
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime/debug"
 	"strings"
 
@@ -87,6 +88,9 @@ says what they may be; Git says who changed what and when.`,
 	root.SetOut(a.Out)
 	root.SetErr(a.Err)
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		if text := noNumber.ReplaceAllString(err.Error(), ": it is no whole number"); text != err.Error() {
+			err = errors.New(text)
+		}
 		return &hintError{err, fmt.Sprintf("Run '%s --help' for what it takes.", c.CommandPath())}
 	})
 	root.AddCommand(a.serve(), a.check(), a.sdl(), a.query(), a.modelSchema(), a.init(), a.newRecord(), a.format(),
@@ -99,6 +103,9 @@ says what they may be; Git says who changed what and when.`,
 	root.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
 	return root
 }
+
+// noNumber is how the library says that a flag takes a number.
+var noNumber = regexp.MustCompile(`: strconv\.Parse(Int|Uint): .*$`)
 
 func unknownCommand(c *cobra.Command, args []string) error {
 	if len(args) == 0 {

@@ -77,7 +77,9 @@ func (f *changeFlags) query(c *cobra.Command, m *content.Model) (content.ChangeQ
 	if q.Since, err = moment("--since", f.since, false); err != nil {
 		return q, err
 	}
-	q.Until, err = moment("--until", f.until, true)
+	if q.Until, err = moment("--until", f.until, true); err == nil && !q.Since.IsZero() && !q.Until.IsZero() && q.Until.Before(q.Since) {
+		err = fmt.Errorf("--until %s is before --since %s: nothing can lie between", f.until, f.since)
+	}
 	return q, err
 }
 

@@ -245,6 +245,9 @@ func resolved(dir string) string {
 
 // unknown is the error for an argument that names no record, with what may be meant.
 func (o *remembered) unknown(ctx context.Context, arg string) error {
+	if arg == "true" || arg == "false" {
+		return &hintError{fmt.Errorf("there is no record %s", arg), "The value of a flag that is yes or no follows an equals sign, for example --approved=" + arg + "."}
+	}
 	names, err := o.names(ctx)
 	if err != nil {
 		return err

@@ -96,13 +96,26 @@ func (m *message) readPeople(trailers []trailer) {
 	room := messagePeople
 	for _, t := range trailers {
 		people := m.peopleOf(t.key)
-		p, ok := readPerson(t.value)
-		if people == nil || !ok || room == 0 || slices.Contains(*people, p) {
-			continue
+		for _, one := range eachPerson(t.value) {
+			p, ok := readPerson(one)
+			if people == nil || !ok || room == 0 || slices.Contains(*people, p) {
+				continue
+			}
+			*people = append(*people, p)
+			room--
 		}
-		*people = append(*people, p)
-		room--
 	}
+}
+
+// several parts people of which a trailer names more than one: "A <a@x>, B <b@x>".
+var several = regexp.MustCompile(`>\s*[,;]\s*`)
+
+func eachPerson(value string) []string {
+	parts := several.Split(value, messagePeople)
+	for i := range parts[:len(parts)-1] {
+		parts[i] += ">"
+	}
+	return parts
 }
 
 func (m *message) peopleOf(key string) *[]person {

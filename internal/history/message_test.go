@@ -150,6 +150,8 @@ func TestPeopleAreThoseOfTheTrailers(t *testing.T) {
 		{"of the kernel", "T\n\nSigned-off-by: A <a@example.org>\nCo-developed-by: B <b@example.org>\nAcked-by: C <c@example.org> # the API\nTested-by: D <d@example.org>\n",
 			[]person{{"B", "b@example.org"}}, nil, []person{{"C", "c@example.org"}}},
 		{"folded", "T\n\nReviewed-by: A\n  Long Name\n  <a@example.org>\n", nil, []person{{"A Long Name", "a@example.org"}}, nil},
+		{"several in a line", "T\n\nReviewed-by: A <a@example.org>, B <b@example.org>; C <c@example.org>\n",
+			nil, []person{{"A", "a@example.org"}, {"B", "b@example.org"}, {"C", "c@example.org"}}, nil},
 		{"not in the title", "Reviewed-by: A <a@example.org>\n", nil, nil, nil},
 		{"not before the last paragraph", "T\n\nReviewed-by: A <a@example.org>\n\nText.\n", nil, nil, nil},
 		{"not among text", "T\n\nText.\nReviewed-by: A <a@example.org>\n", nil, nil, nil},
