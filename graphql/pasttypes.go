@@ -246,7 +246,7 @@ func (b *builder) changeKind() *typeDef {
 
 func (b *builder) changeFacet() *typeDef {
 	return b.choice("ChangeFacetField", "What changes can be counted by.",
-		choiceOf(content.FacetAuthor, "By the name of the author."),
+		choiceOf(content.FacetAuthor, "By the names of the author and the co-authors: a change counts once for each."),
 		choiceOf(content.FacetCollection, "By collection."),
 		choiceOf(content.FacetField, "By place (JSON Pointer), `*` for the items of lists; a change counts once for each of its places."),
 		choiceOf(content.FacetMonth, "By month, in UTC: `2026-11`."),

@@ -388,11 +388,17 @@ var kindInks = map[content.ChangeKind]ink{
 func (s *screen) change(b *strings.Builder, c *content.Change, places bool) {
 	kind := strings.ToLower(string(c.Kind))
 	fmt.Fprintf(b, "    %s %s", s.paint(kindInks[c.Kind], pad(kind, len("formatted"))), s.paint(bold, plain(c.Ref.String())))
-	if c.Was != nil {
+	switch {
+	case c.Was != nil && c.Was.Ref == c.Ref:
+		fmt.Fprintf(b, " (at %s, was at %s)", plain(c.Path), plain(c.Was.Path))
+	case c.Was != nil:
 		fmt.Fprintf(b, " (was %s)", plain(c.Was.Ref.String()))
 	}
-	if c.Unreadable {
+	switch {
+	case c.Unreadable:
 		b.WriteString(": no strict JSON, so that its values are not known")
+	case c.Kind == content.Overruled && len(c.Fields) == 0:
+		b.WriteString(": no value was lost, the other side had set the same")
 	}
 	if !places || len(c.Fields) == 0 || c.Kind == content.Created || c.Kind == content.Deleted {
 		b.WriteString("\n")
