@@ -1499,7 +1499,7 @@ func (o *oracle) checkBlame(got answers) []string {
 		}
 		want, have := o.blameBy(name, renames), got.blame(name)
 		for _, member := range slices.Sorted(maps.Keys(want)) {
-			if want[member] != have[member] {
+			if want[member] != have[member] && !o.copied(want[member], have[member]) {
 				complaints = append(complaints, fmt.Sprintf("blame of %q: %q is by %q, not by %q", name, member, want[member], have[member]))
 			}
 		}
@@ -1509,6 +1509,20 @@ func (o *oracle) checkBlame(got answers) []string {
 	}
 	slices.Sort(complaints)
 	return complaints
+}
+
+// copied tells whether a step may have brought a record beside itself, so that its values
+// are of a step before: a merge by which a record came that no step renamed.
+func (o *oracle) copied(step, before string) bool {
+	if len(o.parents[step]) < 2 || slices.Index(o.line, before) < 0 || slices.Index(o.line, before) >= slices.Index(o.line, step) {
+		return false
+	}
+	for _, c := range o.edges[edge{step, o.firstParent(step)}] {
+		if c.before == "" {
+			return true
+		}
+	}
+	return false
 }
 
 // ---- known histories

@@ -156,3 +156,33 @@ func TestAFieldAsAFacetNamesIt(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// One record got two names, and a merge kept both: each value is of who set it, as git
+// blame has it.
+func TestBlameOfARecordThatAMergeKeptTwice(t *testing.T) {
+	x, y, z := "records/things/x.json", "records/things/y.json", "records/things/z.json"
+	text := func(name string, number int) string {
+		return fmt.Sprintf("{\n\"name\": %q,\n\"number\": %d,\n\"open\": true,\n\"text\": \"a longer text that stays\"\n}\n", name, number)
+	}
+	dir, hash := tell(t, []toldCommit{
+		{mark: "1", message: "Begin", files: map[string]string{x: text("x", 1)}},
+		{mark: "y", from: []string{"1"}, author: eino, message: "y", files: map[string]string{x: "", y: text("y", 1)}},
+		{mark: "z", branch: "side", from: []string{"1"}, author: virpi, message: "z", files: map[string]string{x: "", z: text("x", 3)}},
+		{mark: "merge", from: []string{"y", "z"}, message: "Merge side, keep both", files: map[string]string{y: text("y", 1), z: text("x", 3)}},
+	})
+	_, p := open(t, dir, "")
+	for id, want := range map[content.ID]map[content.Pointer]string{
+		"y": {"/name": "y", "/number": "1", "/open": "1", "/text": "1"},
+		"z": {"/name": "1", "/number": "z", "/open": "1", "/text": "1"},
+	} {
+		fields, err := p.Blame(t.Context(), p.view.Snapshot.Record(*ref(string(id))))
+		if err != nil || len(fields) != len(want) {
+			t.Fatalf("%v, %v", fields, err)
+		}
+		for _, f := range fields {
+			if f.Change.Commit != hash[want[f.Pointer]] {
+				t.Errorf("%s%s: %s %s of %s; want %s", id, f.Pointer, f.Change.Kind, f.Change.Path, f.Change.Commit, hash[want[f.Pointer]])
+			}
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package history
 
 import (
+	"cmp"
 	"context"
 	"iter"
 	"slices"
@@ -178,8 +179,9 @@ func (p *Past) setter(ctx context.Context, t turn, at content.Pointer) (*content
 	}
 	value := t.after.At(at)
 	var setters []placed // newest first
-	others := map[int32]bool{}
+	others, touched := map[int32]bool{}, false
 	for _, c := range slices.Backward(p.inside(t.placed)) {
+		touched = touched || c.row != t.row && slices.ContainsFunc(c.fields, func(f content.Pointer) bool { return overlap(f, at) })
 		sets, has, err := p.sets(ctx, c, t, at, value)
 		switch {
 		case err != nil:
@@ -190,15 +192,56 @@ func (p *Past) setter(ctx context.Context, t turn, at content.Pointer) (*content
 			others[c.commit] = true
 		}
 	}
+	// Of a record that has two names in what was merged, those under this one come first.
+	here := func(c placed) int {
+		if c.path == t.path {
+			return 0
+		}
+		return 1
+	}
+	slices.SortStableFunc(setters, func(a, b placed) int { return cmp.Compare(here(a), here(b)) })
 	found := t.placed
 	if len(setters) > 0 {
 		found = setters[0]
+	} else if t.before == nil && !touched {
+		for _, c := range slices.Backward(p.earlier(t.placed)) {
+			sets, has, err := p.sets(ctx, c, t, at, value)
+			if err != nil {
+				return nil, err
+			}
+			if sets {
+				found = c
+			}
+			if sets || !has {
+				break // before that it was another value
+			}
+		}
 	}
 	if len(setters) > 1 && len(others) > 0 {
 		found = p.lasting(t, setters, others)
 	}
 	change := p.change(found)
 	return &change, nil
+}
+
+// earlier are the changes that led to a record which, for those who read the line, a merge
+// created: it may bring one beside itself, under another name.
+func (p *Past) earlier(r placed) []placed {
+	inside := p.inside(r)
+	i := slices.IndexFunc(inside, func(c placed) bool { return c.path == r.path && c.was >= 0 })
+	if i < 0 || !p.commits[r.commit].merge() {
+		return nil
+	}
+	p.state.mu.RLock()
+	defer p.state.mu.RUnlock()
+	from, _ := p.stepped(r.step)
+	var out []placed
+	for _, place := range below(at(p.line.changesOf, r.life), int(from)) {
+		if c := p.changes[place]; p.state.graph.reaches(inside[i].commit, c.commit) {
+			out = append(out, c)
+		}
+	}
+	return out
 }
 
 // lasting is the first of setters that leads to the step of a turn by commits that have its
