@@ -46,7 +46,8 @@ suite('Atom feeds', () => {
     const page = await (await fetch(`${server.url}/`)).text();
     const links = [...page.matchAll(/<link rel="alternate" type="application\/atom\+xml" title="[^"]+" href="([^"]+)">/g)].map(([, href]) => href);
     const { model } = await ask(server.url, '{ model { collections { name } } }');
-    assert.deepEqual(links, ['/feeds/changes.atom', ...model.collections.map(({ name }) => `/feeds/${name}.atom`)]);
-    for (const link of links) await read(link);
+    assert.deepEqual(links, ['/feeds/changes.atom', ...model.collections.map(({ name }) => `/feeds/${name}.atom`), '/feeds/proposals.atom']);
+    for (const link of links.slice(0, -1)) await read(link);
+    assert.equal((await fetch(server.url + links.at(-1))).status, 200); // nothing was proposed yet
   });
 });

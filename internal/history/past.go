@@ -134,6 +134,22 @@ func (p *Past) pullRequest(c, step int32) *content.PullRequest {
 	return nil
 }
 
+// broughtBy reports whether a pull request brought a commit: whether its own message names
+// it, or that of any merge on its way to the step.
+func (p *Past) broughtBy(c, step int32, number int) bool {
+	names := func(c int32) bool { return p.commits[c].pull != nil && p.commits[c].pull.Number == number }
+	at := c
+	if by := p.carrier(c); p.ours(by) {
+		at = by
+	}
+	for ; at >= 0; at = p.carrier(at) {
+		if names(at) {
+			return true
+		}
+	}
+	return names(step)
+}
+
 // ours reports whether a commit is a merge that Koonti made of a proposal, which says
 // itself who approved what it took in.
 func (p *Past) ours(c int32) bool {

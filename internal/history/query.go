@@ -91,10 +91,8 @@ func (a *asked) matchPlain(r placed) bool {
 	if !a.Since.IsZero() && at.Before(a.Since) || !a.Until.IsZero() && at.After(a.Until) {
 		return false
 	}
-	if a.PullRequest != 0 {
-		if pr := p.pullRequest(r.commit, step); pr == nil || pr.Number != a.PullRequest {
-			return false
-		}
+	if a.PullRequest != 0 && !p.broughtBy(r.commit, step, a.PullRequest) {
+		return false
 	}
 	if a.Collection != "" && a.Record == nil {
 		ref, _ := p.state.where.match(p.paths[r.path])

@@ -186,3 +186,31 @@ func TestBlameOfARecordThatAMergeKeptTwice(t *testing.T) {
 		}
 	}
 }
+
+// A merge that was made in a fork has a number of the fork: asked for the pull request that
+// brought it here, it is told as well.
+func TestAPullRequestHasAllThatItsMergesTookIn(t *testing.T) {
+	x := "records/things/x.json"
+	thing := func(number int) map[string]string {
+		return map[string]string{x: fmt.Sprintf(`{"name": "x", "number": %d}`, number)}
+	}
+	dir, hash := tell(t, []toldCommit{
+		{mark: "1", message: "Begin", files: thing(1)},
+		{mark: "edit", branch: "fork", from: []string{"1"}, message: "Edit", files: thing(2)},
+		{mark: "inner", branch: "theirs", from: []string{"1", "edit"}, message: "Merge pull request #2 from fork/edit\n\nEdit", files: thing(2)},
+		{mark: "more", branch: "theirs", from: []string{"inner"}, message: "More", files: thing(3)},
+		{mark: "outer", from: []string{"1", "more"}, message: "Merge pull request #70 from theirs/main\n\nAll", files: thing(3)},
+	})
+	_, p := open(t, dir, "")
+	for number, want := range map[int][]string{70: {"more", "edit"}, 2: {"edit"}, 3: nil} {
+		page, err := p.Changes(t.Context(), content.ChangeQuery{PullRequest: number})
+		if err != nil || len(page.Changes) != len(want) {
+			t.Fatalf("%d: %d changes, %v", number, len(page.Changes), err)
+		}
+		for i, c := range page.Changes {
+			if c.Commit != hash[want[i]] {
+				t.Errorf("%d: %s, want %s", number, c.Commit, want[i])
+			}
+		}
+	}
+}
