@@ -345,7 +345,7 @@ func readHistory(ctx context.Context, c *call) (any, error) {
 		return nil, err
 	}
 	q := c.bound.feed.query
-	q.Record = &ref
+	q.Record, q.Own = &ref, true
 	return notNil(h.changesPage(ctx, c.bound.feed, q))
 }
 

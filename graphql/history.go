@@ -1,6 +1,7 @@
 package graphql
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"regexp"
@@ -200,12 +201,12 @@ func (c *call) moved(ctx context.Context, view *content.View, ref content.Ref) (
 	return out, nil
 }
 
-// viewBefore is the view of the commit that a change in the past of view came after;
+// viewBefore is the view that readers had before a change in the past of view;
 // nil where there is none. It counts as a revision that the request reads.
 func (r *request) viewBefore(ctx context.Context, view *content.View, by *content.Change) (*content.View, error) {
 	name := string(view.Commit)
-	if by.Commit != "" {
-		name = string(by.Commit) + "^"
+	if step := cmp.Or(by.Step, by.Commit); step != "" {
+		name = string(step) + "^"
 	}
 	if name == "" {
 		return nil, nil

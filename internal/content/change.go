@@ -169,8 +169,10 @@ type Approval struct {
 
 // ChangeQuery says which changes are meant; what is zero asks for nothing.
 type ChangeQuery struct {
-	// Record follows one record through its names.
+	// Record follows one record through its names, and asks for what other records did
+	// that had its id, unless Own is set.
 	Record     *Ref
+	Own        bool
 	Collection CollectionName
 	// Field covers what lies below it. In a list it names the item that has this
 	// place in the revision asked at. One that there never was is an UnknownFieldError.

@@ -155,7 +155,7 @@ func (p *Past) Deleted(ctx context.Context, collection content.CollectionName, l
 		if !p.gone(i, collection) {
 			continue
 		}
-		c := p.change(p.seen[i])
+		c := p.deletion(p.seen[i])
 		if !found {
 			found = c.Key() == after
 			continue
@@ -170,6 +170,17 @@ func (p *Past) Deleted(ctx context.Context, collection content.CollectionName, l
 		return page, fmt.Errorf("the cursor names no deletion: %w", content.ErrNotFound)
 	}
 	return page, nil
+}
+
+// deletion is the change that deleted a record for those who read the line: of the commit
+// that did it, where a merge brought it.
+func (p *Past) deletion(r placed) content.Change {
+	for _, c := range slices.Backward(p.inside(r)) {
+		if c.kind == content.Deleted && c.path == r.path {
+			return p.change(c)
+		}
+	}
+	return p.change(r)
 }
 
 // CountDeleted counts the deletions of records that are not there now.

@@ -456,8 +456,9 @@ func (p *Past) storyAt(path string) (story int32, ok bool) {
 
 // changesOf returns the places of all changes by commit of a record, oldest first: those
 // of every life that its story had, also of what never reached the readers; those that
-// other lives had under its names while it had them; and all under the name asked for.
-func (p *Past) changesOf(ref content.Ref) []int32 {
+// other lives had under its names while it had them; and, unless own, all under the name
+// asked for.
+func (p *Past) changesOf(ref content.Ref, own bool) []int32 {
 	path, known := p.pathOf(ref)
 	if !known || p.head < 0 {
 		return nil
@@ -469,7 +470,10 @@ func (p *Past) changesOf(ref content.Ref) []int32 {
 	if !ok || int(i) >= len(p.paths) {
 		return nil
 	}
-	out := slices.Clone(below(at(p.line.changesAt, i), len(p.changes)))
+	var out []int32
+	if !own || !seen {
+		out = slices.Clone(below(at(p.line.changesAt, i), len(p.changes)))
+	}
 	if seen {
 		out = append(out, p.ofStory(story)...)
 	} else if life, _, ok := p.state.lifeSeen(p.head, i); ok {

@@ -35,7 +35,7 @@ func (p *Past) ask(ctx context.Context, q content.ChangeQuery) (*asked, error) {
 		}
 	}
 	if q.Record != nil {
-		a.changes = p.changesOf(*q.Record)
+		a.changes = p.changesOf(*q.Record, q.Own)
 		if story, ok := p.storyOf(*q.Record); ok {
 			a.seen = p.seenOf(story)
 		}

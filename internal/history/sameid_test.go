@@ -77,6 +77,10 @@ func TestAnIDThatAnotherRecordHadBefore(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
+	own := toldOf(t, p, content.ChangeQuery{Record: ref("x"), Own: true})
+	if diff := cmp.Diff([]string{"CREATED y Aino", "RENAMED x Aino"}, own); diff != "" {
+		t.Errorf("its own (-want +got):\n%s", diff)
+	}
 	// A rename sets no value.
 	if created, updated := p.Span(p.view.Snapshot.Record(*ref("x"))); created.Commit != hash["1"] || updated.Commit != hash["1"] {
 		t.Errorf("created by %s, updated by %s", created.Commit, updated.Commit)
@@ -212,5 +216,25 @@ func TestAPullRequestHasAllThatItsMergesTookIn(t *testing.T) {
 				t.Errorf("%d: %s, want %s", number, c.Commit, want[i])
 			}
 		}
+	}
+}
+
+// What a branch deleted is put down to who deleted it.
+func TestADeletionIsOfWhoDeleted(t *testing.T) {
+	x, y := "records/things/x.json", "records/things/y.json"
+	dir, hash := tell(t, []toldCommit{
+		{mark: "1", message: "Begin", files: map[string]string{x: `{"name": "x"}`, y: `{"name": "y"}`}},
+		{mark: "gone", branch: "side", from: []string{"1"}, author: eino, message: "Delete", files: map[string]string{x: ""}},
+		{mark: "merge", from: []string{"1", "gone"}, author: virpi, message: "Merge side", files: map[string]string{x: ""}},
+		{mark: "too", from: []string{"merge"}, message: "Delete y", files: map[string]string{y: ""}},
+	})
+	_, p := open(t, dir, "")
+	page, err := p.Deleted(t.Context(), "things", 1, "")
+	if err != nil || len(page.Changes) != 1 || page.Changes[0].Commit != hash["too"] || !page.More {
+		t.Fatalf("%v, %v", page, err)
+	}
+	page, err = p.Deleted(t.Context(), "things", 1, page.Changes[0].Key())
+	if err != nil || len(page.Changes) != 1 || page.Changes[0].Commit != hash["gone"] || page.Changes[0].Step != hash["merge"] || page.More {
+		t.Fatalf("%v, %v", page, err)
 	}
 }
