@@ -3,6 +3,7 @@ package history
 import (
 	"context"
 	"fmt"
+	"maps"
 	"runtime"
 	"slices"
 
@@ -321,28 +322,56 @@ func (x *Index) keepMerged(ctx context.Context, scan *scanner, st *state, c int3
 }
 
 // carried joins what is gone and what is new in a merge where the commits it took in
-// renamed the record.
+// renamed the record, also where another record took its name meanwhile.
 func (s *state) carried(ctx context.Context, scan *scanner, c int32, drafts []draft) ([]draft, error) {
 	first := s.graph.commits[c].parents[0]
-	gone := map[int32]int{}
+	gone, fresh := map[int32]int{}, map[int]int32{}
 	s.mu.Lock()
 	for i, d := range drafts {
-		if d.kind == content.Deleted {
-			life, _ := s.lifeAt(first, s.path(d.path))
-			gone[life] = i
+		path := s.path(d.path)
+		was, _ := s.lifeAt(first, path)
+		now, _ := s.lifeAt(c, path)
+		other := d.before == (oid{}) || d.after == (oid{}) || was != now
+		if other && d.before != (oid{}) {
+			gone[was] = i
 		}
-	}
-	from := map[int]int{}
-	for i, d := range drafts {
-		if d.kind != content.Created || len(gone) == 0 {
-			continue
-		}
-		life, _ := s.lifeAt(c, s.path(d.path))
-		if old, ok := gone[life]; ok {
-			from[i] = old
-			delete(gone, life)
+		if other && d.after != (oid{}) {
+			fresh[i] = now
 		}
 	}
 	s.mu.Unlock()
+	from := map[int]int{}
+	for _, i := range slices.Sorted(maps.Keys(fresh)) {
+		if old, ok := gone[fresh[i]]; ok && old != i {
+			from[i] = old
+			delete(gone, fresh[i])
+		}
+	}
+	settled(drafts, from)
 	return scan.join(ctx, drafts, from)
+}
+
+// settled leaves of renames those where what lay at the new name before went elsewhere: the
+// others are told as changes of what lies there.
+func settled(drafts []draft, from map[int]int) {
+	for more := true; more; {
+		more = false
+		left := map[int]bool{}
+		for _, old := range from {
+			left[old] = true
+		}
+		for i, d := range drafts {
+			_, came := from[i]
+			if replaced := d.before != (oid{}) && d.after != (oid{}); !replaced || came == left[i] {
+				continue
+			}
+			delete(from, i)
+			for to, old := range from {
+				if old == i {
+					delete(from, to)
+				}
+			}
+			more = true
+		}
+	}
 }

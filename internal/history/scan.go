@@ -279,18 +279,20 @@ func (s *scanner) renames(ctx context.Context, drafts []draft) ([]draft, error) 
 // join makes one draft of each pair: from says by index which is gone under another
 // name.
 func (s *scanner) join(ctx context.Context, drafts []draft, from map[int]int) ([]draft, error) {
-	taken := map[int]bool{}
+	taken, before := map[int]bool{}, map[int]draft{}
 	for to, old := range from {
-		taken[old] = true
+		taken[old], before[to] = true, drafts[old]
+	}
+	for to, old := range before {
 		d := &drafts[to]
-		d.was, d.before = drafts[old].path, drafts[old].before
+		d.was, d.before = old.path, old.before
 		if err := s.describe(ctx, d); err != nil {
 			return nil, err
 		}
 	}
 	left := drafts[:0]
 	for i, d := range drafts {
-		if !taken[i] {
+		if _, came := from[i]; came || !taken[i] {
 			left = append(left, d)
 		}
 	}
