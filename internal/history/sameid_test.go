@@ -238,3 +238,28 @@ func TestADeletionIsOfWhoDeleted(t *testing.T) {
 		t.Fatalf("%v, %v", page, err)
 	}
 }
+
+// On a branch a record went on under another name, and a new one or another took its old
+// one; a merge brought all at once.
+func TestWhoCreatedWhatTookANameInsideABranch(t *testing.T) {
+	x, y, z := "records/things/x.json", "records/things/y.json", "records/things/z.json"
+	text := func(name string) string {
+		return fmt.Sprintf(`{"name": %q, "number": 1, "text": "a text of %s that stays as it is", "summary": {"fi": %q}}`, name, name, name)
+	}
+	dir, hash := tell(t, []toldCommit{
+		{mark: "1", message: "Begin", files: map[string]string{x: text("alpha")}},
+		{mark: "2", from: []string{"1"}, author: eino, message: "Another", files: map[string]string{y: text("beta")}},
+		{mark: "3", branch: "side", from: []string{"2"}, author: virpi, message: "x is z", files: map[string]string{x: "", z: text("alpha")}},
+		{mark: "4", branch: "side", from: []string{"3"}, author: virpi, message: "y is x", files: map[string]string{y: "", x: text("beta")}},
+		{mark: "5", branch: "side", from: []string{"4"}, author: virpi, message: "A new y", files: map[string]string{y: text("gamma")}},
+		{mark: "6", from: []string{"2", "5"}, message: "Merge side", files: map[string]string{x: text("beta"), y: text("gamma"), z: text("alpha")}},
+	})
+	_, p := open(t, dir, "")
+	for id, want := range map[string]string{"x": "2", "y": "5", "z": "1"} {
+		r := p.view.Snapshot.Record(*ref(id))
+		created, _ := p.Span(r)
+		if created.Commit != hash[want] {
+			t.Errorf("%s: created in %q; want %s (%s)", id, created.Commit, hash[want], want)
+		}
+	}
+}

@@ -365,6 +365,24 @@ func (p *Past) blame(ctx context.Context, r *content.Record, t turn, out []conte
 	return nil
 }
 
+// begun is the change that created the record which a story ends with: that may have taken
+// the name of another on the way. The list is not empty.
+func (p *Past) begun(list []int32) placed {
+	last := p.seen[list[len(list)-1]]
+	n := len(list) - 1
+	for n > 0 && p.seen[list[n-1]].life == last.life {
+		n--
+	}
+	r := p.seen[list[n]]
+	if n > 0 || r.kind == content.Created {
+		if before := p.earlier(r); len(before) > 0 {
+			return before[0]
+		}
+	}
+	inside := p.inside(r)
+	return inside[max(0, slices.IndexFunc(inside, func(c placed) bool { return c.life == r.life }))]
+}
+
 // sets reports whether a row gave a record other values.
 func sets(r placed) bool {
 	return r.kind != content.Formatted && (r.kind != content.Renamed || len(r.fields) > 0 || r.unreadable || r.bridged)
@@ -381,8 +399,7 @@ func (p *Past) Span(r *content.Record) (created, updated *content.Change) {
 	if len(list) == 0 {
 		return nil, nil
 	}
-	begun := p.inside(p.seen[list[0]])
-	first := p.change(begun[max(0, slices.IndexFunc(begun, func(c placed) bool { return c.life == p.seen[list[0]].life }))])
+	first := p.change(p.begun(list))
 	for _, i := range slices.Backward(list) {
 		if !sets(p.seen[i]) {
 			continue
