@@ -151,7 +151,7 @@ func (b *builder) pastRoots() []*fieldDef {
 func (b *builder) changeArgs() []*inputDef {
 	str, yes, when := of(b.scalar("String")), of(b.scalar("Boolean")), of(b.scalar("DateTime"))
 	return []*inputDef{
-		{name: "record", typ: of(b.scalar("ID")), description: "Only the record that has this id in `collection`, which must be given; also what it was called before."},
+		{name: "record", typ: of(b.scalar("ID")), description: "Only the record that has this id in `collection`, which must be given; also what it was called before, and what was done to other records while they had this id."},
 		{name: "field", typ: str, description: "Only changes of this place (JSON Pointer, RFC 6901), or of what lies below it. A `*` stands for every index of a list, as in the values of the facet FIELD."},
 		{name: "author", typ: str, description: "Only by people whose name or address has this in it; case does not count. Where addresses are not shown, one with `@` is refused."},
 		{name: "kind", typ: listOfNonNull(of(b.changeKind())), description: "Only of these kinds; of all but FORMATTED unless said."},

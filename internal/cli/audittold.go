@@ -34,7 +34,10 @@ func (a *app) compareTold(ctx context.Context, lines exportedLines) (findings ma
 	said := map[lineKey]int{}
 	findings = map[int]string{}
 	for i, l := range lines {
-		if l.changeLine != nil {
+		if l.changeLine == nil {
+			continue
+		}
+		if _, twice := said[keyOf(l.changeLine)]; !twice { // that it is there twice is told by the check
 			said[keyOf(l.changeLine)] = i
 			findings[l.number] = "the past of " + gitrepo.Hash(lines.head()).Short() + " has no such change"
 		}

@@ -171,8 +171,8 @@ func changed(differ *content.Differ, before, after *content.Value, at content.Po
 }
 
 // setter finds, among the changes that came with a turn, the newest that gave the
-// place the value it has after it, and was not taken back since; the step itself where
-// none did.
+// place the value it has after it, and was not taken back since. Where none did, it is the
+// step itself, or, of a record that a merge brought beside itself, who set the value before.
 func (p *Past) setter(ctx context.Context, t turn, at content.Pointer) (*content.Change, error) {
 	if t.row == nil {
 		return t.draft, nil

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -18,15 +19,20 @@ import (
 	"github.com/koonti/koonti/internal/proposal"
 )
 
-// TestMain lets the test binary be the other process.
+// TestMain lets the test binary be the other process: only where no test is asked for, so
+// that none passes without having run.
 func TestMain(m *testing.M) {
-	switch os.Getenv("KOONTI_TEST_CHILD") {
-	case "":
+	tests := slices.ContainsFunc(os.Args[1:], func(arg string) bool { return strings.HasPrefix(arg, "-test.") })
+	switch what := os.Getenv("KOONTI_TEST_CHILD"); {
+	case tests || what == "":
 		os.Exit(m.Run())
-	case "act":
+	case what == "act":
 		runAct()
-	case "crowd":
+	case what == "crowd":
 		runCrowd()
+	default:
+		fmt.Fprintf(os.Stderr, "KOONTI_TEST_CHILD is %q, and can be act or crowd\n", what)
+		os.Exit(2)
 	}
 }
 
